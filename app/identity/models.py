@@ -1,0 +1,104 @@
+"""Organizations, users, memberships and API keys."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field
+
+from app.core.actor import Role
+from app.database.statements import Record
+from app.database.types import Choice, Json, Moment
+
+
+class Plan(enum.StrEnum):
+    """What an organization has subscribed to; sets its limits."""
+
+    FREE = "free"
+    PRO = "pro"
+    ENTERPRISE = "enterprise"
+
+
+class Organization(Record):
+    """A tenant: everything belongs to one."""
+
+    id: str = Field(primary_key=True)
+    name: str
+    plan: Plan = Field(sa_type=Choice(Plan))  # type: ignore[call-overload]
+    #: For the enterprise plan, whose quota is the organization's own.
+    requests_per_minute: int | None = None
+    created_at: datetime = Field(sa_type=Moment)  # type: ignore[call-overload]
+    version: int = 1
+
+
+class OrganizationTable(Organization, table=True):
+    __tablename__ = "organizations"
+
+
+class User(Record):
+    """A person."""
+
+    id: str = Field(primary_key=True)
+    email: str
+    name: str
+    created_at: datetime = Field(sa_type=Moment)  # type: ignore[call-overload]
+
+
+class UserTable(User, table=True):
+    __tablename__ = "users"
+    __table_args__ = (UniqueConstraint("email", name="users_email"),)
+
+
+class Membership(Record):
+    """What a person may do in an organization."""
+
+    id: str = Field(primary_key=True)
+    organization_id: str = Field(foreign_key="organizations.id")
+    user_id: str = Field(foreign_key="users.id")
+    role: Role = Field(sa_type=Choice(Role))  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=Moment)  # type: ignore[call-overload]
+
+
+class MembershipTable(Membership, table=True):
+    __tablename__ = "memberships"
+    __table_args__ = (UniqueConstraint("organization_id", "user_id", name="memberships_once"),)
+
+
+class ApiKey(Record):
+    """A credential of an organization. The key itself is shown once; only its SHA-256 is kept."""
+
+    id: str = Field(primary_key=True)
+    organization_id: str = Field(foreign_key="organizations.id")
+    #: The member in whose role the key acts.
+    user_id: str = Field(foreign_key="users.id")
+    name: str
+    #: The first characters, by which a person recognizes it.
+    prefix: str
+    hash: str
+    scopes: list[str] = Field(sa_type=Json)
+    created_at: datetime = Field(sa_type=Moment)  # type: ignore[call-overload]
+    last_used_at: datetime | None = Field(default=None, sa_type=Moment)  # type: ignore[call-overload]
+    revoked_at: datetime | None = Field(default=None, sa_type=Moment)  # type: ignore[call-overload]
+
+
+class ApiKeyTable(ApiKey, table=True):
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        UniqueConstraint("hash", name="api_keys_hash"),
+        Index("api_keys_of_organization", "organization_id", "id"),
+    )
+
+
+class Credential(Record):
+    """What a key opens: one row of keys, members and organizations, read at each authentication."""
+
+    id: str
+    organization_id: str
+    user_id: str
+    role: Role
+    scopes: list[str]
+    plan: Plan
+    requests_per_minute: int | None
+    last_used_at: datetime | None

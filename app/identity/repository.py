@@ -1,0 +1,73 @@
+"""All queries about organizations, users, memberships and API keys."""
+
+from __future__ import annotations
+
+from sqlalchemy import Integer, bindparam, select
+
+from app.database.statements import adding, change, changing, everywhere, readable, statement, table
+from app.identity.models import (
+    ApiKey,
+    ApiKeyTable,
+    Credential,
+    Membership,
+    MembershipTable,
+    Organization,
+    OrganizationTable,
+    User,
+    UserTable,
+)
+
+_organizations, _users = table(OrganizationTable).c, table(UserTable).c
+_members, _keys = table(MembershipTable).c, table(ApiKeyTable).c
+
+ADD_ORGANIZATION = change(adding(OrganizationTable))
+ADD_USER = change(adding(UserTable))
+ADD_MEMBERSHIP = change(adding(MembershipTable))
+ADD_KEY = change(adding(ApiKeyTable))
+
+#: What a key opens; before authentication there is no organization to start from.
+CREDENTIAL_BY_HASH = statement(
+    select(
+        _keys.id,
+        _keys.organization_id,
+        _keys.user_id,
+        _members.role,
+        _keys.scopes,
+        _organizations.plan,
+        _organizations.requests_per_minute,
+        _keys.last_used_at,
+    )
+    .join(_members.id.table, (_members.user_id == _keys.user_id) & (_members.organization_id == _keys.organization_id))
+    .join(_organizations.id.table, _organizations.id == _keys.organization_id)
+    .where(_keys.hash == bindparam("hash"), _keys.revoked_at.is_(None)),
+    Credential,
+)
+FIRST_ORGANIZATION = statement(everywhere(OrganizationTable).order_by(_organizations.id).limit(1), Organization)
+FIRST_MEMBER = statement(
+    readable(MembershipTable).where(_members.role == "owner").order_by(_members.id).limit(1), Membership
+)
+
+OWN_ORGANIZATION = statement(
+    select(_organizations.id.table).where(_organizations.id == bindparam("organization_id")), Organization
+)
+MEMBERS = statement(readable(MembershipTable).order_by(_members.id), Membership)
+OWN_USER = statement(
+    select(_users.id.table)
+    .join(_members.id.table, _members.user_id == _users.id)
+    .where(_members.organization_id == bindparam("organization_id"), _users.id == bindparam("id")),
+    User,
+)
+KEY = statement(readable(ApiKeyTable).where(_keys.id == bindparam("id")), ApiKey)
+KEYS_BEFORE = statement(
+    readable(ApiKeyTable)
+    .where(_keys.id < bindparam("before"))
+    .order_by(_keys.id.desc())
+    .limit(bindparam("limit", type_=Integer)),
+    ApiKey,
+)
+REVOKE_KEY = change(
+    changing(ApiKeyTable)
+    .where(_keys.id == bindparam("id"), _keys.revoked_at.is_(None))
+    .values(revoked_at=bindparam("revoked_at"))
+)
+KEY_USED = change(changing(ApiKeyTable).where(_keys.id == bindparam("id")).values(last_used_at=bindparam("moment")))
