@@ -20,6 +20,7 @@ class Json(UserDefinedType[Any]):
     """A JSON document: JSONB on PostgreSQL, text on SQLite."""
 
     cache_ok = True
+    render_bind_cast = True
 
     def bind_processor(self, dialect: Any) -> Processor:
         return lambda value: None if value is None else orjson.dumps(value).decode()
@@ -32,6 +33,7 @@ class Moment(UserDefinedType[datetime]):
     """A point in time, always UTC. SQLite has no such type: there it is ISO 8601 text, which sorts by time."""
 
     cache_ok = True
+    render_bind_cast = True
 
     def bind_processor(self, dialect: Any) -> Processor:
         return _to_text if dialect.name == "sqlite" else None
@@ -65,6 +67,7 @@ class TextList(UserDefinedType[list[str]]):
     """A list of texts as one parameter: an array on PostgreSQL, JSON text on SQLite."""
 
     cache_ok = True
+    render_bind_cast = True
 
     def bind_processor(self, dialect: Any) -> Processor:
         return (lambda value: orjson.dumps(value).decode()) if dialect.name == "sqlite" else list

