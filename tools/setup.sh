@@ -42,5 +42,5 @@ if ! { recent .venv/bin/python && grep -qsF "$PWD/.venv" .venv/bin/activate; }; 
 fi
 
 echo "Installing from $lock into .venv with $(.venv/bin/python --version)."
-.venv/bin/python -m pip install -qq --require-hashes --requirement "$lock"
+.venv/bin/python -m pip install -qq --no-compile --require-hashes --requirement "$lock"
 .venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .

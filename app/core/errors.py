@@ -18,6 +18,11 @@ class SoundstageError(Exception):
         self.details = details
         super().__init__(self.message)
 
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What a client gets beside the message: the code and the details."""
+        return {"code": self.code, **self.details}
+
 
 class InvalidRequest(SoundstageError):
     """The request is missing something or is malformed."""

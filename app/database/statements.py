@@ -93,6 +93,7 @@ class Statement(Generic[R]):
     def __init__(self, core: ClauseElement, record: type[R]) -> None:
         self.core = core
         self.record = record
+        self.is_record = isinstance(record, type) and issubclass(record, SQLModel)
         self._compiled: dict[str, Compiled] = {}
 
     def compiled(self, name: str) -> Compiled:
@@ -105,7 +106,7 @@ class Statement(Generic[R]):
     def record_from(self, compiled: Compiled, row: Sequence[Any]) -> R:
         """A row as a record; as a dict where the statement declares no record class."""
         values = compiled.values(row)
-        return values if self.record is dict else construct(self.record, values)  # type: ignore[return-value]
+        return construct(self.record, values) if self.is_record else values  # type: ignore[return-value]
 
 
 def statement(core: ClauseElement, record: type[R]) -> Statement[R]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Insert, Integer, bindparam, func, insert, null, select
 
 from app.database.statements import (
+    ORGANIZATION,
     adding,
     change,
     changing,
@@ -62,6 +65,12 @@ EVENTS_AFTER = statement(
     .order_by(_event.position)
     .limit(_LIMIT),
     EnvironmentEvent,
+)
+COUNTS = statement(
+    select(_environment.status, func.count().label("count"))
+    .where(_environment.organization_id == bindparam(ORGANIZATION))
+    .group_by(_environment.status),
+    dict[str, Any],
 )
 
 # What an actor changes. `generation` guards one user's change against another's.

@@ -96,6 +96,11 @@ class Environments:
             found[unit.environment_id].append(unit)
         return [found[environment_id] for environment_id in environment_ids]
 
+    async def counts(self) -> dict[EnvironmentStatus, int]:
+        """How many of the organization's environments are in each status."""
+        found = {row["status"]: row["count"] for row in await self.work.all(repository.COUNTS)}
+        return {status: found[status] for status in EnvironmentStatus if status in found}
+
     async def progress(
         self, environment_id: str, after: int
     ) -> AsyncIterator[tuple[int, EnvironmentEvent] | Gap | End]:

@@ -123,6 +123,10 @@ class Cgroups:
         if (folder / "memory.limit_in_bytes").read_text().strip() == "0":
             raise OSError(f"{folder}: the memory limit was not taken")
 
+    def failed(self, unit_id: str, error: OSError) -> None:
+        """It is seen in the API that a limit is not enforced; the reason is seen here."""
+        _log.warning("%s could not be put into a control group: %s", unit_id, error)
+
     def leftovers(self) -> Iterator[str]:
         """Groups of units that another runner made here."""
         for base in set(self.bases.values()):

@@ -23,7 +23,7 @@ Run = Callable[[Sequence[str], float], Awaitable[bool]]
 Check = Callable[[], Awaitable[bool]]
 
 
-def delays(probe: Probe) -> "Delays":
+def delays(probe: Probe) -> Delays:
     return Delays(min(probe.interval, _LOG_INTERVAL) if probe.kind is ProbeKind.LOG else probe.interval)
 
 

@@ -1,0 +1,285 @@
+"""The control plane's end of the runner's socket: finds the runner, starts it when none lives, and stays connected."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import app
+from app.engines.base import EngineUnavailable
+from app.runner import protocol
+from app.runner.folders import DataFolder, make_private
+
+#: Seconds in which a started runner has to answer: it adopts what runs before it does.
+_START_TIME = 20.0
+_BACKOFF = (0.05, 5.0)
+_PACKAGE_ROOT = str(Path(app.__file__ or ".").resolve().parent.parent)
+#: Puts the runner into the background: no child of ours, so it outlives us, and init reaps it.
+_DETACH = '"$@" >> "$SOUNDSTAGE_RUNNER_LOG" 2>&1 < /dev/null & echo $!'
+
+
+class Lost(Exception):
+    """The connection ended before the answer came."""
+
+
+class Connection:
+    """One socket. Answers find their calls by number; hints go to `changed`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hints: Hints) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._hints = hints
+        self._calls: dict[int, asyncio.Future[Any]] = {}
+        self._last = 0
+        self.reading = asyncio.create_task(self._read())
+
+    async def call(self, name: str, arguments: dict[str, Any]) -> Any:
+        if self.reading.done():
+            raise Lost
+        self._last += 1
+        number = self._last
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._calls[number] = answer
+        try:
+            self._writer.write(protocol.encode({"id": number, "call": name, "arguments": arguments}))
+            await self._writer.drain()
+            return await answer
+        except ConnectionError as error:
+            raise Lost from error
+        finally:
+            self._calls.pop(number, None)
+
+    async def _read(self) -> None:
+        try:
+            while line := await self._reader.readline():
+                message = protocol.decode(line)
+                if "changed" in message:
+                    self._hints.publish(message["changed"])
+                    continue
+                answer = self._calls.get(message["id"])
+                if answer is None or answer.done():
+                    continue
+                if "error" in message:
+                    answer.set_exception(protocol.error_from(message["error"]))
+                else:
+                    answer.set_result(message["result"])
+        except (ConnectionError, ValueError):
+            pass
+        finally:
+            for answer in self._calls.values():
+                if not answer.done():
+                    answer.set_exception(Lost())
+            self._writer.close()
+
+    async def close(self) -> None:
+        self.reading.cancel()
+        await asyncio.gather(self.reading, return_exceptions=True)
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+
+
+class Hints:
+    """Ids of changed environments, each once for every listener that has not fetched it yet."""
+
+    def __init__(self) -> None:
+        self._listeners: list[tuple[dict[str, None], asyncio.Event]] = []
+        self._closed = False
+
+    def publish(self, environment_id: str) -> None:
+        for waiting, wake in self._listeners:
+            waiting[environment_id] = None
+            wake.set()
+
+    def close(self) -> None:
+        self._closed = True
+        for _, wake in self._listeners:
+            wake.set()
+
+    async def listen(self) -> AsyncIterator[str]:
+        waiting: dict[str, None] = {}
+        wake = asyncio.Event()
+        listener = (waiting, wake)
+        self._listeners.append(listener)
+        try:
+            while not self._closed:
+                await wake.wait()
+                wake.clear()
+                while waiting:
+                    name = next(iter(waiting))
+                    del waiting[name]
+                    yield name
+        finally:
+            self._listeners = [other for other in self._listeners if other is not listener]
+
+
+class RunnerClient:
+    def __init__(self, data: DataFolder, options: Sequence[str] = ()) -> None:
+        self._data = data
+        self._options = tuple(options)
+        self.hints = Hints()
+        self._connection: Connection | None = None
+        self._connecting = asyncio.Lock()
+        self._keeper: asyncio.Task[None] | None = None
+        self._closed = False
+        self._ever_connected = False
+
+    async def call(self, name: str, **arguments: Any) -> Any:
+        """All calls may be repeated, so one that lost its connection is sent again, once."""
+        try:
+            return await (await self._connected()).call(name, arguments)
+        except Lost:
+            pass
+        try:
+            return await (await self._connected()).call(name, arguments)
+        except Lost:
+            raise EngineUnavailable("The runner was lost twice during one call.", log=str(self._data.log)) from None
+
+    async def ready(self) -> None:
+        """Connected, with hints flowing."""
+        await self._connected()
+
+    async def close(self) -> None:
+        self._closed = True
+        self.hints.close()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def _connected(self) -> Connection:
+        async with self._connecting:
+            if self._closed:
+                raise EngineUnavailable("The engine was closed.")
+            if self._connection is None or self._connection.reading.done():
+                await self._replace_connection()
+            assert self._connection is not None
+            return self._connection
+
+    async def _replace_connection(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+        self._connection = None
+        connection = await self._open() or await self._start()
+        try:
+            known = await connection.call("subscribe", {})
+        except Lost:
+            await connection.close()
+            raise EngineUnavailable("The runner ended while it was greeted.", log=str(self._data.log)) from None
+        self._connection = connection
+        if self._ever_connected:
+            # What changed while nobody listened is not known: all of it may have.
+            for environment_id in known:
+                self.hints.publish(environment_id)
+        self._ever_connected = True
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep(), name="runner connection")
+
+    async def _keep(self) -> None:
+        """Connect again when the connection ends, also when nobody calls: services need their runner."""
+        delay = _BACKOFF[0]
+        while not self._closed:
+            connection = self._connection
+            if connection is not None:
+                await asyncio.wait({connection.reading})
+            began = time.monotonic()
+            try:
+                await self._connected()
+            except EngineUnavailable:
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _BACKOFF[1])
+            else:
+                # A runner that dies at once, again and again, must not be started in a tight loop.
+                await asyncio.sleep(0.05 if time.monotonic() - began > 1 else delay)
+                delay = min(delay * 2, _BACKOFF[1]) if self._is_lost() else _BACKOFF[0]
+
+    def _is_lost(self) -> bool:
+        return self._connection is None or self._connection.reading.done()
+
+    async def _open(self) -> Connection | None:
+        """A connection to a runner that answers and speaks our version."""
+        try:
+            path = self._data.address.read_text()
+            reader, writer = await asyncio.open_unix_connection(path, limit=protocol.MESSAGE_LIMIT)
+        except OSError:
+            return None
+        connection = Connection(reader, writer, self.hints)
+        try:
+            hello = await connection.call("hello", {})
+            if hello["version"] == protocol.VERSION:
+                return connection
+            if hello["version"] > protocol.VERSION:
+                raise EngineUnavailable("The runner is newer than this server. Start the newer server.", **hello)
+            await connection.call("retire", {})
+            await asyncio.wait({connection.reading}, timeout=5)
+        except Lost:
+            pass
+        except EngineUnavailable:
+            await connection.close()
+            raise
+        await connection.close()
+        return None
+
+    async def _start(self) -> Connection:
+        pid = await self._spawn()
+        deadline = time.monotonic() + _START_TIME
+        delay = 0.005
+        while time.monotonic() < deadline:
+            await asyncio.sleep(delay)
+            connection = await self._open()
+            if connection is not None:
+                return connection
+            # One that finds another at work ends at once, and that other one is about to answer.
+            if not Path(f"/proc/{pid}").exists() and not _is_locked(self._data.lock):
+                break
+            delay = min(delay * 1.2, 0.05)
+        raise EngineUnavailable(
+            f"The runner does not start. Its log ends with: {_last_line(self._data.log)}", log=str(self._data.log)
+        )
+
+    async def _spawn(self) -> int:
+        make_private(self._data.root)
+        make_private(self._data.runner)
+        command = [sys.executable, "-m", "app.runner", "--data-dir", str(self._data.root), *self._options]
+        paths = [_PACKAGE_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
+        variables = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "SOUNDSTAGE_RUNNER_LOG": str(self._data.log),
+        }
+        shell = await asyncio.create_subprocess_exec(
+            "/bin/sh",
+            *("-c", _DETACH, "soundstage", *command),
+            env=variables,
+            cwd=self._data.root,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        output, _ = await shell.communicate()
+        return int(output)
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
+    return False
+
+
+def _last_line(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        lines = path.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "(nothing)"
+    return "(no log)"

@@ -1,0 +1,132 @@
+"""Who may call a root field, and what of it is audited: declared in the schema, enforced here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import strawberry
+from strawberry.extensions import FieldExtension
+from strawberry.schema_directive import Location
+from strawberry.types import Info
+from strawberry.types.field import StrawberryField
+
+from app.audit import service as audit
+from app.core.actor import Kind, Scope
+from resolvers.context import Context
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+AccessScope = strawberry.enum(Scope, name="AccessScope", description="A part of the product that a credential can be limited to.")
+AccessKind = strawberry.enum(Kind, name="AccessKind", description="What an operation does to its scope.")
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    name="access",
+    description="Calling this field takes a credential with this scope, in a role that permits this kind.",
+)
+class Access:
+    scope: AccessScope = strawberry.directive_field(name="scope")
+    kind: AccessKind = strawberry.directive_field(name="kind")
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION], name="public", description="Anybody may call this field."
+)
+class Public:
+    pass
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    name="audit",
+    description="Each call is recorded in the audit log under this action, in the transaction of its change.",
+)
+class Audit:
+    action: str = strawberry.directive_field(name="action")
+
+
+class Guard(FieldExtension):
+    """Lets a root field resolve only for an actor that may call it."""
+
+    def __init__(self, access: Access | None) -> None:
+        self.access = access
+
+    def check(self, context: Context) -> None:
+        """Raises `Unauthorized` without an actor, `Forbidden` for one that may not."""
+        if self.access is not None:
+            context.require_actor().require(Scope(self.access.scope), Kind(self.access.kind))
+
+    async def resolve_async(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Context, None], **arguments: Any
+    ) -> Any:
+        self.check(info.context)
+        return await next_(source, info, **arguments)
+
+
+class StreamGuard(Guard):
+    """The same for a subscription, whose resolver is an async generator."""
+
+    def resolve(
+        self, next_: Callable[..., Any], source: Any, info: Info[Context, None], **arguments: Any
+    ) -> Any:
+        self.check(info.context)
+        return next_(source, info, **arguments)
+
+    resolve_async = None  # type: ignore[assignment]
+
+
+class MutationGuard(Guard):
+    """The same for a mutation, which is also one unit of work: change, audit event and commit, or nothing."""
+
+    def __init__(self, access: Access | None, action: str) -> None:
+        super().__init__(access)
+        self.action = action
+
+    async def resolve_async(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Context, None], **arguments: Any
+    ) -> Any:
+        context = info.context
+        self.check(context)
+        actor = context.require_actor()
+        if context.replay is not None:
+            return await context.replay()
+        try:
+            result = await next_(source, info, **arguments)
+            resource = str(getattr(result, "id", "") or "")
+            audit.record(context.work, actor, action=self.action, resource=resource, request_id=context.request_id)
+            for prepare in context.before_commit:
+                prepare(resource)
+            await context.work.commit()
+        finally:
+            context.work.discard()
+        return result
+
+
+def query(description: str, access: Access | None) -> Callable[[F], StrawberryField]:
+    """Declares a root field that reads. Without `access` anybody may call it."""
+    return _field(description, [access or Public()], Guard(access))
+
+
+def mutation(description: str, access: Access, *, audited: str) -> Callable[[F], StrawberryField]:
+    """Declares a root field that changes something."""
+    return _field(description, [access, Audit(action=audited)], MutationGuard(access, audited))
+
+
+def subscription(description: str, access: Access) -> Callable[[F], Any]:
+    """Declares a root field that streams."""
+
+    def declare(resolver: F) -> Any:
+        return strawberry.subscription(
+            resolver, description=description, directives=[access], extensions=[StreamGuard(access)]
+        )
+
+    return declare
+
+
+def _field(description: str, directives: list[object], guard: Guard) -> Callable[[F], StrawberryField]:
+    def declare(resolver: F) -> StrawberryField:
+        return strawberry.field(resolver, description=description, directives=directives, extensions=[guard])
+
+    return declare

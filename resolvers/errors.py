@@ -1,0 +1,68 @@
+"""What a client sees of an error: every one has a code; what was not meant for it is masked and logged."""
+
+from __future__ import annotations
+
+import structlog
+from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.extensions import MaskErrors
+
+from app.core.errors import InvalidRequest, SoundstageError
+from resolvers.context import Context
+
+log = structlog.get_logger(__name__)
+
+PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+
+
+class ClientErrors(MaskErrors):
+    """Gives every error its code, and keeps the inside inside."""
+
+    def __init__(self) -> None:
+        super().__init__(should_mask_error=lambda _: True)
+
+    def anonymise_error(self, error: GraphQLError) -> GraphQLError:
+        context: Context = self.execution_context.context
+        return client_error(error, context.request_id)
+
+
+def client_error(error: GraphQLError, request_id: str) -> GraphQLError:
+    """The error as a client may see it. One without a known cause is logged with its trace under the request id."""
+    original = _original(error)
+    if isinstance(original, SoundstageError):
+        return _with(error, original.message, original.extensions, original)
+    if original is None:
+        if error.extensions and "code" in error.extensions:
+            return error
+        code = _code(error)
+        return _with(error, error.message, {"code": code}, None)
+    log.error("request.defect", request_id=request_id, path=error.path, exc_info=original)
+    message = f"Something went wrong on our side. Tell the operator the request id {request_id}."
+    return _with(error, message, {"code": SoundstageError.code, "requestId": request_id}, None)
+
+
+def _original(error: GraphQLError) -> Exception | None:
+    original = error.original_error
+    while isinstance(original, GraphQLError):
+        original = original.original_error
+    return original
+
+
+def _code(error: GraphQLError) -> str:
+    if isinstance(error, GraphQLSyntaxError):
+        return PARSE_FAILED
+    return InvalidRequest.code if error.path else VALIDATION_FAILED
+
+
+def _with(
+    error: GraphQLError, message: str, extensions: dict[str, object], original: Exception | None
+) -> GraphQLError:
+    return GraphQLError(
+        message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        original_error=original,
+        extensions=extensions,
+    )

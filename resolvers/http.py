@@ -1,0 +1,161 @@
+"""GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/), graphql-transport-ws and graphql-sse."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from cross_web import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.unset import UNSET, UnsetType
+
+from app.core.errors import InvalidRequest, SoundstageError, Unauthorized
+from resolvers.context import Context
+from resolvers.schema import build_schema
+
+RESPONSE_TYPE = "application/graphql-response+json"
+#: A syntax error, an unknown field, a variable of the wrong type: nothing was executed.
+NOT_EXECUTED = HTTPStatus.BAD_REQUEST
+BEARER_PROTOCOL = "bearer."
+
+
+class TransportWs(BaseGraphQLTransportWSHandler[Context, None]):
+    """One WebSocket. A syntax error ends its own operation, not the connection with all the others."""
+
+    @staticmethod
+    def _get_pre_execution_close_reason(error: Any) -> str | None:
+        return None
+
+
+class GraphQLEndpoint(GraphQL[Context, None]):
+    """`/graphql`."""
+
+    graphql_transport_ws_handler_class = TransportWs
+
+    def __init__(
+        self,
+        *,
+        context: Callable[[Request | WebSocket], Awaitable[Context]],
+        authenticate: Callable[[Context, str], Awaitable[None]],
+        page: str | None,
+        production: bool,
+    ) -> None:
+        super().__init__(
+            build_schema(production=production),
+            graphql_ide="graphiql" if page else None,
+            subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL],
+            connection_init_wait_timeout=timedelta(seconds=10),
+        )
+        self._context, self._authenticate, self._page = context, authenticate, page
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            response = await self.run(request)
+        except HTTPException as error:
+            code = "METHOD_NOT_ALLOWED" if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else InvalidRequest.code
+            response = self._refusal(request, error.status_code, error.reason, {"code": code})
+        except SoundstageError as error:
+            response = self._refusal(request, error.status, error.message, error.extensions)
+        await response(scope, receive, send)
+
+    def _refusal(self, request: Request, status: int, message: str, extensions: dict[str, Any]) -> Response:
+        body = orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
+        headers = {"Allow": "GET, POST"} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
+        return Response(body, status, headers, media_type=_media_type(request))
+
+    async def get_context(self, request: Request | WebSocket, response: Any) -> Context:
+        context = await self._context(request)
+        if isinstance(request, Request):
+            response.headers["X-Request-ID"] = context.request_id
+        return context
+
+    async def get_sub_response(self, request: Request | WebSocket) -> Response:
+        response = await super().get_sub_response(request)
+        response.media_type = _media_type(request)
+        return response
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        body: GraphQLHTTPResponse = {}
+        if result.errors:
+            body["errors"] = [error.formatted for error in result.errors]
+        if not _not_executed(result):
+            body["data"] = result.data
+        if result.extensions:
+            body["extensions"] = result.extensions
+        return body
+
+    def create_response(self, response_data: Any, sub_response: Response) -> Response:
+        executed = isinstance(response_data, list) or "data" in response_data
+        status = sub_response.status_code or (HTTPStatus.OK if executed else NOT_EXECUTED)
+        response = Response(orjson.dumps(response_data), status, media_type=sub_response.media_type)
+        response.headers.raw.extend(sub_response.headers.raw)
+        return response
+
+    def encode_json(self, data: object) -> str:
+        return orjson.dumps(data).decode()
+
+    def decode_json(self, data: str | bytes) -> object:
+        return orjson.loads(data)
+
+    async def render_graphql_ide(self, request: Request) -> Response:
+        return HTMLResponse(self._page or "")
+
+    async def pick_websocket_subprotocol(self, request: WebSocket) -> str | None:
+        return next((name for name in request["subprotocols"] if name in self.websocket_subprotocols), None)
+
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        token = bearer(str(_case_insensitive(context.connection_params or {}).get("authorization", "")))
+        if token is not None:
+            await self._authenticate(context, token)
+        if context.actor is None:
+            raise ConnectionRejectionError((context.refused or Unauthorized()).extensions)
+        return UNSET
+
+
+def bearer(header: str) -> str | None:
+    """The token in an `Authorization` header, None for none."""
+    scheme, _, token = header.strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def bearer_of(request: Request | WebSocket) -> str | None:
+    """The token of a request: its header, or for a WebSocket a second subprotocol `bearer.<token>`."""
+    found = bearer(request.headers.get("authorization", ""))
+    if found is None and isinstance(request, WebSocket):
+        for name in request.scope.get("subprotocols", ()):
+            if name.startswith(BEARER_PROTOCOL):
+                return str(name[len(BEARER_PROTOCOL) :])
+    return found
+
+
+def _case_insensitive(params: dict[str, Any]) -> dict[str, Any]:
+    return {key.lower(): value for key, value in params.items()}
+
+
+def _media_type(request: Request | WebSocket) -> str:
+    accept = request.headers.get("accept", "")
+    if not accept or "*/*" in accept and RESPONSE_TYPE not in accept:
+        return "application/json"
+    return RESPONSE_TYPE if RESPONSE_TYPE in accept else "application/json"
+
+
+def _not_executed(result: ExecutionResult) -> bool:
+    if isinstance(result, PreExecutionError):
+        return True
+    return result.data is None and bool(result.errors) and all(error.path is None for error in result.errors or ())

@@ -1,0 +1,44 @@
+"""Scalars of our own."""
+
+from __future__ import annotations
+
+from typing import Any, NewType
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from app.blueprints.document import parse_duration
+from app.core.errors import InvalidRequest
+
+BlueprintDocument = NewType("BlueprintDocument", object)
+Duration = NewType("Duration", int)
+
+
+def _blueprint(value: Any) -> Any:
+    if not isinstance(value, (str, dict)):
+        raise InvalidRequest("A Blueprint is the document as text, or the same as an object.")
+    return value
+
+
+def _duration(value: Any) -> int:
+    try:
+        return int(parse_duration(value))
+    except (ValueError, TypeError) as error:
+        raise InvalidRequest(f"{value!r} is not a duration. Examples: 90 (seconds), \"30s\", \"5m\", \"4h\".") from error
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    BlueprintDocument: strawberry.scalar(
+        name="BlueprintDocument",
+        description="A Blueprint: the YAML or JSON document as text, or the same as an object. "
+        "Its JSON Schema is at `/schemas/blueprint.json`; text gives errors with line and column.",
+        serialize=lambda value: value,
+        parse_value=_blueprint,
+    ),
+    Duration: strawberry.scalar(
+        name="Duration",
+        description="A length of time: seconds as a number, or text such as `30s`, `5m`, `4h`, `1d`. Answers give seconds.",
+        serialize=int,
+        parse_value=_duration,
+    ),
+}

@@ -1,0 +1,108 @@
+"""The one schema: every domain's root fields together, with what holds for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import strawberry
+from graphql import NoSchemaIntrospectionCustomRule
+from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, SchemaExtension, ValidationCache
+from strawberry.extensions.directives import DirectivesExtension, DirectivesExtensionSync
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import Info
+
+from app.core.ids import is_id
+from resolvers.access import query
+from resolvers.context import Context
+from resolvers.environments.mutations import EnvironmentMutations
+from resolvers.environments.queries import READ, EnvironmentQueries
+from resolvers.environments.subscriptions import EnvironmentSubscriptions
+from resolvers.environments.types import Environment, environment
+from resolvers.errors import ClientErrors
+from resolvers.identity.mutations import IdentityMutations
+from resolvers.identity.queries import CREDENTIALS, ORGANIZATION, IdentityQueries
+from resolvers.identity.types import ApiKey, Organization, api_key, organization
+from resolvers.limits import MOST_TOKENS, Limits
+from resolvers.node import Id, Node
+from resolvers.rest_directive import rest
+from resolvers.scalars import SCALARS
+from resolvers.system.queries import SystemQueries
+
+
+
+async def node(context: Context, node_id: str) -> Node | None:
+    """The object of any type with this id, where the actor may read it."""
+    actor = context.require_actor()
+    if is_id(node_id, "env"):
+        actor.require(READ.scope, READ.kind)
+        found = await context.environments.find(node_id)
+        return environment(found) if found else None
+    if is_id(node_id, "key"):
+        actor.require(CREDENTIALS.scope, CREDENTIALS.kind)
+        key = await context.identity.key(node_id)
+        return api_key(key) if key else None
+    if is_id(node_id, "org"):
+        actor.require(ORGANIZATION.scope, ORGANIZATION.kind)
+        return organization(await context.identity.organization()) if node_id == actor.organization_id else None
+    return None
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query(EnvironmentQueries, IdentityQueries, SystemQueries):
+    @query("The object with this id, of whatever type; null where none is visible to you.", ORGANIZATION)
+    async def node(self, info: Info[Context, None], id: Id) -> Node | None:
+        return await node(info.context, id)
+
+
+@strawberry.type(description="Everything that can be changed. Each field is one transaction.")
+class Mutation(EnvironmentMutations, IdentityMutations):
+    pass
+
+
+@strawberry.type(description="Everything that can be watched. Each stream resumes with `after` and tells its gaps.")
+class Subscription(EnvironmentSubscriptions):
+    pass
+
+
+class FreshContext(SchemaExtension):
+    """Each operation of a WebSocket starts with empty data loaders and an empty unit of work."""
+
+    def on_operation(self) -> Iterator[None]:
+        context: Context = self.execution_context.context
+        if context.connection_params is not None:
+            self.execution_context.context = context.again()
+        yield
+
+
+class SoundstageSchema(strawberry.Schema):
+    """Strawberry's schema, without the hook on every field that executable directives would need: `@rest` does nothing."""
+
+    def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
+        return [extension for extension in super().get_extensions(sync) if not isinstance(extension, _DIRECTIVES)]
+
+
+_DIRECTIVES = (DirectivesExtension, DirectivesExtensionSync)
+
+
+@cache
+def build_schema(*, production: bool = False) -> SoundstageSchema:
+    """The schema as it is served; without introspection in production."""
+    rules = [Limits, NoSchemaIntrospectionCustomRule] if production else [Limits]
+    extensions: list[type[SchemaExtension] | SchemaExtension] = [
+        lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),  # type: ignore[list-item]
+        lambda: ParserCache(maxsize=256),  # type: ignore[list-item]
+        lambda: ValidationCache(maxsize=256),  # type: ignore[list-item]
+        lambda: AddValidationRules(rules),  # type: ignore[list-item]
+        ClientErrors,
+        FreshContext,
+    ]
+    return SoundstageSchema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[Environment, ApiKey, Organization],
+        directives=[rest],
+        extensions=extensions,
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )

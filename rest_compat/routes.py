@@ -1,0 +1,215 @@
+"""A route for each `@rest` operation: request → variables → the one execution → the dialect's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from app.core.actor import Actor
+from app.core.errors import (
+    InvalidRequest,
+    NotFound,
+    SoundstageError,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+from app.idempotency.service import Answer, Attempt, Idempotency
+from resolvers.context import Context
+from resolvers.execution import execute
+from resolvers.node import Node
+from resolvers.schema import SoundstageSchema, node
+from rest_compat.binding import bind, takes_body
+from rest_compat.conditional import etag, unchanged, version_wanted
+from rest_compat.dialects import DIALECTS, Answered, Dialect
+from rest_compat.operations import RestOperation
+from rest_compat.ratelimit import RateLimits
+from rest_compat.shape import Convert, converter, shape
+
+#: Items on a page at most, in REST.
+LARGEST_PAGE = 1_000
+#: GraphQL's own codes, as errors of a request.
+_GRAPHQL_CODES = frozenset({"GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED", "QUERY_TOO_LARGE"})
+
+
+class MethodNotAllowed(InvalidRequest):
+    """This path does not take this method; `Allow` names those that it takes."""
+
+    code, status = "METHOD_NOT_ALLOWED", 405
+
+
+@dataclass
+class RestRoute:
+    """One operation, ready to serve."""
+
+    operation: RestOperation
+    schema: SoundstageSchema
+    context: Callable[[Request], Awaitable[Context]]
+    rate_limits: RateLimits
+    dialect: Dialect = field(init=False)
+    convert: Convert | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        operation = self.operation
+        self.dialect = DIALECTS[operation.api]
+        self.convert = converter(shape(operation.root_type, operation.root_node, operation.fragments))
+
+    async def answer(self, request: Request, path: dict[str, str]) -> Response:
+        """Answers a request, whatever happens, in the dialect."""
+        context = await self.context(request)
+        context.largest_page = LARGEST_PAGE
+        headers = {"X-Request-ID": context.request_id}
+        try:
+            headers.update(self._admit(context))
+            return await self._answer(request, path, context, headers)
+        except SoundstageError as error:
+            headers.update(error.details.pop("headers", {}))
+            return self.failure(error, context.request_id, headers)
+
+    def failure(self, error: SoundstageError, request_id: str, headers: dict[str, str]) -> Response:
+        """An error in the dialect."""
+        if isinstance(error, Unauthorized):
+            headers["WWW-Authenticate"] = "Bearer"
+        return _json(self.dialect.failure(error, Answered(request_id)), error.status, headers)
+
+    def _admit(self, context: Context) -> dict[str, str]:
+        if self.operation.access is None:
+            return {}
+        headers, refused = self.rate_limits.count(self.dialect, context.require_actor())
+        if refused is not None:
+            refused.details["headers"] = headers
+            raise refused
+        return headers
+
+    async def _answer(
+        self, request: Request, path: dict[str, str], context: Context, headers: dict[str, str]
+    ) -> Response:
+        body = await _read(request)
+        key = request.headers.get("idempotency-key")
+        if key is None or self.operation.method not in ("POST", "PUT", "PATCH") or context.actor is None:
+            return await self._run(request, path, body, context, headers)
+        idempotency = Idempotency(context.product.database, context.actor)
+        attempt = await idempotency.begin(key, request.method, request.url.path, body)
+        if attempt.answer is not None:
+            kept = orjson.loads(attempt.answer.headers)
+            return _response(attempt.answer.body.encode(), attempt.answer.status, {**kept, **headers, "Idempotency-Replayed": "true"})
+        self._once(context, context.actor, idempotency, attempt)
+        response = await self._run(request, path, body, context, dict(headers))
+        kept = {name: value for name, value in response.headers.items() if name in ("location", "etag", "link")}
+        answer = Answer(response.status_code, orjson.dumps(kept).decode(), bytes(response.body).decode())
+        await idempotency.finish(attempt, answer)
+        response.headers.update(headers)
+        return response
+
+    def _once(self, context: Context, actor: Actor, idempotency: Idempotency, attempt: Attempt) -> None:
+        """The key is taken in the effect's transaction; where the effect happened before, only the answer is made."""
+        if attempt.resource_id:
+            resource_id = attempt.resource_id
+
+            async def again() -> Node | None:
+                return await node(context, resource_id)
+
+            context.replay = again
+        elif attempt.resource_id is None:
+            context.before_commit.append(lambda made: idempotency.claim(context.work, attempt, made))
+
+    async def _run(
+        self, request: Request, path: dict[str, str], body: bytes, context: Context, headers: dict[str, str]
+    ) -> Response:
+        operation = self.operation
+        document = _json_body(request, body) if takes_body(operation) else None
+        version = version_wanted(request.headers.get("if-match")) if operation.is_mutation else None
+        variables = bind(operation, path, _query(request), document, version)
+        result = await execute(
+            self.schema, operation.text, variables, context, operation_name=operation.name
+        )
+        if result.errors:
+            raise as_error(result.errors[0])
+        assert result.data is not None
+        value = result.data[operation.root_key]
+        if value is None:
+            raise NotFound()
+        if self.convert is not None:
+            value = self.convert(value)
+        return self._success(request, path, value, context, headers)
+
+    def _success(
+        self, request: Request, path: dict[str, str], value: Any, context: Context, headers: dict[str, str]
+    ) -> Response:
+        operation, answered = self.operation, Answered(context.request_id)
+        if operation.connection:
+            page = value["pageInfo"]
+            value = value["nodes"]
+            cursor = page["endCursor"] if page["hasNextPage"] else None
+            answered = Answered(context.request_id, next_cursor=cursor, has_more=page["hasNextPage"])
+            if cursor:
+                headers["Link"] = _next_link(request, cursor)
+        tag = etag(value)
+        if tag is not None:
+            headers["ETag"] = tag
+            if request.method == "GET" and unchanged(request.headers.get("if-none-match"), tag):
+                return Response(status_code=304, headers=headers)
+        if operation.status in (201, 202) and isinstance(value, dict) and "id" in value:
+            headers["Location"] = _location(operation, path, value["id"])
+        return _json(value if operation.raw else self.dialect.success(value, answered), operation.status, headers)
+
+
+def as_error(error: Any) -> SoundstageError:
+    """The error of a result as one of ours; the code tells the status where the cause is not at hand."""
+    if isinstance(error.original_error, SoundstageError):
+        return error.original_error
+    code = (error.extensions or {}).get("code")
+    if code in _GRAPHQL_CODES or code == InvalidRequest.code:
+        return InvalidRequest(error.message)
+    return SoundstageError(error.message)
+
+
+async def _read(request: Request) -> bytes:
+    try:
+        return await request.body()
+    except ClientDisconnect as error:
+        raise InvalidRequest("The request ended before its body was complete.") from error
+
+
+def _json_body(request: Request, body: bytes) -> Any:
+    if not body:
+        return None
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise UnsupportedMediaType()
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
+
+
+def _query(request: Request) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in request.query_params.multi_items():
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def _next_link(request: Request, cursor: str) -> str:
+    query = {**dict(request.query_params), "cursor": cursor}
+    return f'<{request.url.path}?{urlencode(query)}>; rel="next"'
+
+
+def _location(operation: RestOperation, path: dict[str, str], made: str) -> str:
+    """Where the resource is read: the path up to its id, or the collection's path and the new id."""
+    head, found, _ = operation.path.partition("{id}")
+    head = head if found else operation.path.rstrip("/") + "/"
+    return quote(head.format(**{name: value for name, value in path.items() if name != "id"}) + made, safe="/")
+
+
+def _json(body: Any, status: int, headers: dict[str, str]) -> Response:
+    return _response(orjson.dumps(body), status, headers)
+
+
+def _response(body: bytes, status: int, headers: dict[str, str]) -> Response:
+    return Response(body, status, headers, media_type="application/json")

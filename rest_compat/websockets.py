@@ -1,0 +1,119 @@
+"""A WebSocket route for each `@rest` subscription: JSON text frames, one item a frame, resumable with `?after=`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from strawberry.types import ExecutionResult
+
+from app.core.errors import SoundstageError
+from resolvers.context import Context
+from resolvers.http import BEARER_PROTOCOL
+from resolvers.schema import SoundstageSchema
+from rest_compat.binding import bind
+from rest_compat.dialects import DIALECTS, Answered
+from rest_compat.operations import RestOperation
+from rest_compat.routes import as_error
+from rest_compat.shape import converter, shape
+
+#: Close codes of our own (RFC 6455 §7.4.2: 4000 to 4999): 4000 + the HTTP status.
+ERROR_BASE = 4000
+
+
+class StreamRoute:
+    """One subscription, ready to serve."""
+
+    def __init__(
+        self,
+        operation: RestOperation,
+        schema: SoundstageSchema,
+        context: Callable[[WebSocket], Awaitable[Context]],
+    ) -> None:
+        self.operation, self.schema, self.context = operation, schema, context
+        self.dialect = DIALECTS[operation.api]
+        self.convert = converter(shape(operation.root_type, operation.root_node, operation.fragments))
+
+    async def serve(self, socket: WebSocket, path: dict[str, str]) -> None:
+        """Streams until the end, an error, or the client leaves. What is wrong before it begins is an HTTP answer."""
+        context = await self.context(socket)
+        try:
+            context.require_actor()
+            query: dict[str, list[str]] = {}
+            for name, value in socket.query_params.multi_items():
+                query.setdefault(name, []).append(value)
+            variables = bind(self.operation, path, query, None, None)
+        except SoundstageError as error:
+            await self._deny(socket, error, context)
+            return
+        stream: Any = await self.schema.stream(
+            self.operation.text, variable_values=variables, context_value=context, operation_name=self.operation.name
+        )
+        try:
+            await self._stream(socket, stream, context)
+        finally:
+            await stream.aclose()
+
+    async def _stream(self, socket: WebSocket, stream: Any, context: Context) -> None:
+        """The first item decides whether there is anything to accept; then the client's silence is watched beside."""
+        first = await anext(stream, None)
+        if first is not None and first.errors:
+            await self._deny(socket, as_error(first.errors[0]), context)
+            return
+        await socket.accept(_subprotocol(socket), [(b"x-request-id", context.request_id.encode())])
+        sending = asyncio.create_task(self._send_all(socket, first, stream, context))
+        leaving = asyncio.create_task(_left(socket))
+        _, pending = await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(sending, leaving, return_exceptions=True)
+
+    async def _send_all(
+        self, socket: WebSocket, first: ExecutionResult | None, stream: Any, context: Context
+    ) -> None:
+        with suppress(WebSocketDisconnect, RuntimeError):
+            if first is not None:
+                await self._send(socket, first)
+                async for result in stream:
+                    if result.errors:
+                        error = as_error(result.errors[0])
+                        body = self.dialect.failure(error, Answered(context.request_id))
+                        await socket.send_text(orjson.dumps(body).decode())
+                        await socket.close(ERROR_BASE + error.status, error.code)
+                        return
+                    await self._send(socket, result)
+            await socket.close(1000, "end")
+
+    async def _send(self, socket: WebSocket, result: ExecutionResult) -> None:
+        assert result.data is not None
+        value = result.data[self.operation.root_key]
+        if self.convert is not None:
+            value = self.convert(value)
+        await socket.send_text(orjson.dumps(value).decode())
+
+    async def _deny(self, socket: WebSocket, error: SoundstageError, context: Context) -> None:
+        body = orjson.dumps(self.dialect.failure(error, Answered(context.request_id)))
+        if "websocket.http.response" in socket.scope.get("extensions", {}):
+            await socket.send_denial_response(
+                Response(body, error.status, {"X-Request-ID": context.request_id}, media_type="application/json")
+            )
+        else:
+            await socket.close(ERROR_BASE + error.status, error.code)
+
+
+def _subprotocol(socket: WebSocket) -> str | None:
+    offered: list[str] = socket.scope.get("subprotocols", [])
+    return next((name for name in offered if not name.startswith(BEARER_PROTOCOL)), None)
+
+
+async def _left(socket: WebSocket) -> None:
+    """Returns when the client has gone; what it says is read and dropped."""
+    while socket.client_state is WebSocketState.CONNECTED:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
