@@ -130,3 +130,17 @@ def _field(description: str, directives: list[object], guard: Guard) -> Callable
         return strawberry.field(resolver, description=description, directives=directives, extensions=[guard])
 
     return declare
+
+
+def root_access(schema: strawberry.Schema) -> dict[str, tuple[str, str] | None]:
+    """What each root field takes, as (scope, kind); None where anybody may call it. Raises for one that does not say."""
+    found: dict[str, tuple[str, str] | None] = {}
+    for operation in (schema.query, schema.mutation, schema.subscription):
+        for field in operation.__strawberry_definition__.fields if operation is not None else ():  # type: ignore[attr-defined]
+            declared = next((item for item in field.directives if isinstance(item, (Access, Public))), None)
+            if declared is None:
+                raise TypeError(f"{field.python_name} needs an access rule: see resolvers/access.py")
+            name = schema.config.name_converter.get_graphql_name(field)
+            public = isinstance(declared, Public)
+            found[name] = None if public else (str(declared.scope.value), str(declared.kind.value))
+    return found

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from cross_web import HTTPException
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
@@ -49,14 +49,16 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         *,
         context: Callable[[Request | WebSocket], Awaitable[Context]],
         authenticate: Callable[[Context, str], Awaitable[None]],
-        page: str | None,
+        page: Callable[[Request], Awaitable[Response]] | None,
         production: bool,
+        allowed_origins: Sequence[str] = (),
     ) -> None:
         super().__init__(
             build_schema(production=production),
             graphql_ide="graphiql" if page else None,
             subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL],
             connection_init_wait_timeout=timedelta(seconds=10),
+            allowed_origins=allowed_origins,
         )
         self._context, self._authenticate, self._page = context, authenticate, page
 
@@ -114,7 +116,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         return orjson.loads(data)
 
     async def render_graphql_ide(self, request: Request) -> Response:
-        return HTMLResponse(self._page or "")
+        assert self._page is not None
+        return await self._page(request)
 
     async def pick_websocket_subprotocol(self, request: WebSocket) -> str | None:
         return next((name for name in request["subprotocols"] if name in self.websocket_subprotocols), None)
@@ -134,7 +137,7 @@ def bearer(header: str) -> str | None:
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
-def bearer_of(request: Request | WebSocket) -> str | None:
+def bearer_of(request: HTTPConnection) -> str | None:
     """The token of a request: its header, or for a WebSocket a second subprotocol `bearer.<token>`."""
     found = bearer(request.headers.get("authorization", ""))
     if found is None and isinstance(request, WebSocket):

@@ -93,7 +93,7 @@ class Limits(ValidationRule):
 
 
 def _items(field: FieldNode) -> int:
-    for argument in field.arguments:
+    for argument in field.arguments or ():
         if argument.name.value in ("first", "tail"):
             return min(int(argument.value.value), 1_000_000) if isinstance(argument.value, IntValueNode) else 100
     return 1

@@ -7,7 +7,9 @@ from typing import Any, NewType
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
-from app.blueprints.document import parse_duration
+from pydantic_core import PydanticCustomError
+
+from app.blueprints.quantities import parse_duration
 from app.core.errors import InvalidRequest
 
 BlueprintDocument = NewType("BlueprintDocument", object)
@@ -23,7 +25,7 @@ def _blueprint(value: Any) -> Any:
 def _duration(value: Any) -> int:
     try:
         return int(parse_duration(value))
-    except (ValueError, TypeError) as error:
+    except PydanticCustomError as error:
         raise InvalidRequest(f"{value!r} is not a duration. Examples: 90 (seconds), \"30s\", \"5m\", \"4h\".") from error
 
 

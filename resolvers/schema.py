@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from functools import cache
 
 import strawberry
-from graphql import NoSchemaIntrospectionCustomRule
+from graphql import GraphQLError, NoSchemaIntrospectionCustomRule
 from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, SchemaExtension, ValidationCache
 from strawberry.extensions.directives import DirectivesExtension, DirectivesExtensionSync
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import Info
+from strawberry.types import ExecutionContext, Info
 
 from app.core.ids import is_id
 from resolvers.access import query
@@ -80,6 +80,9 @@ class SoundstageSchema(strawberry.Schema):
 
     def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
         return [extension for extension in super().get_extensions(sync) if not isinstance(extension, _DIRECTIVES)]
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Nothing: `ClientErrors` logs what is a defect, and only that."""
 
 
 _DIRECTIVES = (DirectivesExtension, DirectivesExtensionSync)

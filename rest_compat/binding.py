@@ -15,7 +15,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLScalarType,
 )
-from graphql.utilities import coerce_input_value
+from graphql.utilities import validate_input_value
 
 from app.core.errors import InvalidRequest
 from rest_compat.operations import RestOperation, Variable
@@ -135,24 +135,26 @@ def _check(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> None
                 problems.append({"field": name, "message": f"The '{name}' field is required."})
             continue
 
-        def tell(path: list[str | int], value: Any, error: GraphQLError, name: str = name) -> None:
+        def tell(error: GraphQLError, path: list[str | int], name: str = name) -> None:
             problems.append(_problem(name, path, error))
 
-        coerce_input_value(values[name], variable.type, tell)
+        validate_input_value(values[name], variable.type, tell)
     if problems:
         raise InvalidRequest(" ".join(problem["message"] for problem in problems[:5]), fields=problems)
 
 
-_MISSING = re.compile(r"Field '([^']+)' of required type")
-_UNKNOWN = re.compile(r"Field '([^']+)' is not defined")
-_HINT = re.compile(r"Did you mean (.+)\?")
+_MISSING = re.compile(r"Expected value of type '[^']+' to include required field '([^']+)'")
+_UNKNOWN = re.compile(r"Expected value of type '[^']+' not to include unknown field '([^']+)'")
+_HINT = re.compile(r"Did you mean (?:the enum value )?([^?]+)\?")
+#: What graphql-core shows of the value: it may hold a secret.
+_FOUND = re.compile(r"(?:, found|[.] Found|: (?=['\"{\[])).*", re.DOTALL)
 
 
 def _problem(name: str, path: list[str | int], error: GraphQLError) -> dict[str, str]:
-    """graphql-core's words about types, as words about the body."""
+    """graphql-core's words about types, as words about the body; the value itself is not repeated."""
     steps = path if name == INPUT else [name, *path]
     where = ".".join(map(str, steps))
-    hint = f" Did you mean {found[1]}?" if (found := _HINT.search(error.message)) else ""
+    hint = f" Did you mean {found[1].lower()}?" if (found := _HINT.search(error.message)) else ""
     if missing := _MISSING.match(error.message):
         field = ".".join([*map(str, steps), missing[1]])
         return {"field": field, "message": f"The '{field}' field is required."}
@@ -161,4 +163,4 @@ def _problem(name: str, path: list[str | int], error: GraphQLError) -> dict[str,
         return {"field": field, "message": f"Unknown field '{field}'.{hint}"}
     if isinstance(error.original_error, InvalidRequest):
         return {"field": where, "message": f"'{where}': {error.original_error.message}"}
-    return {"field": where, "message": f"'{where}' is not valid: {error.message.split(chr(10))[0]}"}
+    return {"field": where, "message": f"'{where or 'body'}': {_FOUND.sub('', error.message)}.{hint}"}

@@ -175,15 +175,15 @@ def _operation(
 
 
 def _rest_arguments(node: OperationDefinitionNode, schema: GraphQLSchema, where: str) -> dict[str, Any]:
-    for directive in node.directives:
+    for directive in node.directives or ():
         if directive.name.value == "rest":
-            return {argument.name.value: value_from_ast_untyped(argument.value) for argument in directive.arguments}
+            return {argument.name.value: value_from_ast_untyped(argument.value) for argument in directive.arguments or ()}
     raise DocumentError(f"{where}: an operation of an API takes @rest(method:, path:)")
 
 
 def _variables(node: OperationDefinitionNode, schema: GraphQLSchema) -> dict[str, Variable]:
     variables = {}
-    for definition in node.variable_definitions:
+    for definition in node.variable_definitions or ():
         name = definition.variable.name.value
         type_ = cast(GraphQLInputType, type_from_ast(schema, definition.type))
         default = value_from_ast_untyped(definition.default_value) if definition.default_value else None

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
+import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -30,6 +31,8 @@ from rest_compat.dialects import DIALECTS, Answered, Dialect
 from rest_compat.operations import RestOperation
 from rest_compat.ratelimit import RateLimits
 from rest_compat.shape import Convert, converter, shape
+
+log = structlog.get_logger(__name__)
 
 #: Items on a page at most, in REST.
 LARGEST_PAGE = 1_000
@@ -70,6 +73,10 @@ class RestRoute:
         except SoundstageError as error:
             headers.update(error.details.pop("headers", {}))
             return self.failure(error, context.request_id, headers)
+        except Exception:
+            log.exception("request.defect", route=self.operation.name)
+            message = f"Something went wrong on our side. Tell the operator the request id {context.request_id}."
+            return self.failure(SoundstageError(message), context.request_id, headers)
 
     def failure(self, error: SoundstageError, request_id: str, headers: dict[str, str]) -> Response:
         """An error in the dialect."""

@@ -24,6 +24,8 @@ from rest_compat.shape import converter, shape
 
 #: Close codes of our own (RFC 6455 §7.4.2: 4000 to 4999): 4000 + the HTTP status.
 ERROR_BASE = 4000
+#: How long a stream may be silent before its WebSocket is accepted without a first item.
+SILENCE_SECONDS = 0.25
 
 
 class StreamRoute:
@@ -60,33 +62,37 @@ class StreamRoute:
             await stream.aclose()
 
     async def _stream(self, socket: WebSocket, stream: Any, context: Context) -> None:
-        """The first item decides whether there is anything to accept; then the client's silence is watched beside."""
-        first = await anext(stream, None)
-        if first is not None and first.errors:
-            await self._deny(socket, as_error(first.errors[0]), context)
-            return
-        await socket.accept(_subprotocol(socket), [(b"x-request-id", context.request_id.encode())])
-        sending = asyncio.create_task(self._send_all(socket, first, stream, context))
-        leaving = asyncio.create_task(_left(socket))
-        _, pending = await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(sending, leaving, return_exceptions=True)
+        """What goes wrong at once is an HTTP answer; a stream that is silent at first is accepted all the same."""
+        first: asyncio.Task[ExecutionResult | None] = asyncio.create_task(anext(stream, None))
+        tasks: set[asyncio.Task[Any]] = {first}
+        try:
+            await asyncio.wait(tasks, timeout=SILENCE_SECONDS)
+            if first.done() and (found := first.result()) is not None and found.errors:
+                await self._deny(socket, as_error(found.errors[0]), context)
+                return
+            await socket.accept(_subprotocol(socket), [(b"x-request-id", context.request_id.encode())])
+            tasks |= {asyncio.create_task(self._send_all(socket, first, stream, context))}
+            tasks |= {asyncio.create_task(_left(socket))}
+            await asyncio.wait(tasks - {first}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _send_all(
-        self, socket: WebSocket, first: ExecutionResult | None, stream: Any, context: Context
+        self, socket: WebSocket, first: asyncio.Task[ExecutionResult | None], stream: Any, context: Context
     ) -> None:
         with suppress(WebSocketDisconnect, RuntimeError):
-            if first is not None:
-                await self._send(socket, first)
-                async for result in stream:
-                    if result.errors:
-                        error = as_error(result.errors[0])
-                        body = self.dialect.failure(error, Answered(context.request_id))
-                        await socket.send_text(orjson.dumps(body).decode())
-                        await socket.close(ERROR_BASE + error.status, error.code)
-                        return
-                    await self._send(socket, result)
+            result = await first
+            while result is not None:
+                if result.errors:
+                    error = as_error(result.errors[0])
+                    body = self.dialect.failure(error, Answered(context.request_id))
+                    await socket.send_text(orjson.dumps(body).decode())
+                    await socket.close(ERROR_BASE + error.status, error.code)
+                    return
+                await self._send(socket, result)
+                result = await anext(stream, None)
             await socket.close(1000, "end")
 
     async def _send(self, socket: WebSocket, result: ExecutionResult) -> None:

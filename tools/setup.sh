@@ -19,7 +19,7 @@ find_python() {
             return
         fi
     done
-    echo "Soundstage needs Python 3.11 or later; ${PYTHON:-none of python3.13, python3.12, python3.11, python3} is one." >&2
+    echo "Soundstage needs Python 3.11 or later, and found none as ${PYTHON:-python3.13, python3.12, python3.11 or python3}." >&2
     echo "Install it (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python@3.13)," >&2
     echo "or name one that is elsewhere: make setup PYTHON=/path/to/python3.12" >&2
     return 1

@@ -16,6 +16,8 @@ def read(source: Any) -> Document:
     """The document in the data, copied. Problems carry no line."""
     document = Document()
     reader = _Reader(document)
+    if not isinstance(source, dict):
+        reader.findings.append(Finding((), "a Blueprint is a mapping with `services` at the top", code="NOT_A_MAPPING"))
     data = reader.value(source, ())
     document.problems.extend(document.problem(finding) for finding in reader.findings[:1])
     document.data = None if reader.findings else data
@@ -34,11 +36,13 @@ class _Reader:
     def value(self, value: Any, path: Path) -> Any:
         """A copy of the value."""
         self.nodes += 1
+        self.document.values[path] = (None, None)
         if self.findings:
             return None
         if self.nodes > MAX_NODES or len(path) > MAX_DEPTH:
             limit = f"{MAX_NODES:,} values" if self.nodes > MAX_NODES else f"{MAX_DEPTH} levels"
-            return self._refuse((), f"the Blueprint has more than {limit}", "TOO_COMPLEX")
+            self._refuse((), f"the Blueprint has more than {limit}", "TOO_COMPLEX")
+            return None
         if isinstance(value, dict):
             return self._mapping(value, path)
         if isinstance(value, list | tuple):
@@ -67,14 +71,16 @@ class _Reader:
         if isinstance(value, float) and math.isfinite(value):
             return value
         kind = "the number is too large" if isinstance(value, int | float) else f"{type(value).__name__} is not JSON"
-        return self._refuse(path, kind, "INVALID_VALUE")
+        self._refuse(path, kind, "INVALID_VALUE")
+        return None
 
-    def _text(self, value: str, path: Path) -> str | None:
+    def _text(self, value: str, path: Path) -> str:
         self.characters += len(value)
         if self.characters > MAX_BYTES:
-            return self._refuse((), "the Blueprint is larger than 1 MiB", "BLUEPRINT_TOO_LARGE")
-        if _NOT_ALLOWED.search(value):
-            return self._refuse(path, f"`{short(ascii(value))}` has a character that is not allowed", "CONTROL_CHARACTER")
+            self._refuse((), "the Blueprint is larger than 1 MiB", "BLUEPRINT_TOO_LARGE")
+        elif _NOT_ALLOWED.search(value):
+            shown = short(ascii(value[:100]))
+            self._refuse(path, f"`{shown}` has a character that is not allowed", "CONTROL_CHARACTER")
         return value
 
     def _refuse(self, path: Path, message: str, code: str) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 
 from app.blueprints import shorthand
 from app.blueprints.quantities import Cores, Seconds, Size, SomeSeconds
+from app.blueprints.quantities import parse_duration as parse_duration
 from app.engines.base import ProbeKind, RestartPolicy
 
 MAX_SERVICES = 100
@@ -53,11 +54,19 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
+def _name_or_number(schema: dict[str, Any]) -> None:
+    schema.pop("required", None)
+    schema["anyOf"] = [{"required": ["name"]}, {"required": ["port"]}]
+
+
 class Port(Part):
-    """A port that the service listens on."""
+    """A port that the service listens on. A name or a number alone may be written in its place: `[http, 8080]`."""
+
+    model_config = ConfigDict(json_schema_extra=_name_or_number)
 
     name: PortName
-    """How others name the port: `${services.api.ports.http}`. Its number is in the variable `PORT_<NAME>`."""
+    """How others name the port: `${services.api.ports.http}`. Its number is in the variable `PORT_<NAME>`. A
+    port with a fixed number may go without: its name is the number."""
     port: Annotated[StrictInt, Field(ge=1, le=65535)] | None = None
     """The number. When given, the service gets this one or does not start; otherwise a free port is found."""
     protocol: Protocol = Protocol.HTTP
@@ -135,7 +144,7 @@ class Build(Part):
     """What makes the service ready to start. A command alone may be written in its place: `build: make`."""
 
     run: Command
-    """The command, run to its end before the service starts, with its variables. The service starts if it ends with 0."""
+    """The command, run to its end with the service's variables. The service starts if it ends with 0."""
     timeout: SomeSeconds = 600.0
     """How long it may take."""
 
@@ -146,13 +155,15 @@ class Volume(Part):
     name: VolumeName
     """Services which name the same volume share it."""
     path: Annotated[str, BeforeValidator(shorthand.volume_path, json_schema_input_type=str)]
-    """The absolute path at which the service finds it."""
+    """The path at which the service finds it: absolute, or relative to the environment's folder."""
 
 
 PortShape = Annotated[Port, BeforeValidator(shorthand.port, json_schema_input_type=shorthand.PortSource | Port)]
 RestartShape = Annotated[Restart, BeforeValidator(shorthand.restart, json_schema_input_type=RestartPolicy | Restart)]
 BuildShape = Annotated[Build, BeforeValidator(shorthand.build, json_schema_input_type=shorthand.CommandSource | Build)]
-VolumeShape = Annotated[Volume, BeforeValidator(shorthand.volume, json_schema_input_type=shorthand.VolumeSource | Volume)]
+VolumeShape = Annotated[
+    Volume, BeforeValidator(shorthand.volume, json_schema_input_type=shorthand.VolumeSource | Volume)
+]
 DependsOn = Annotated[
     Mapping[ServiceName, Condition],
     BeforeValidator(shorthand.depends_on, json_schema_input_type=list[ServiceName] | Mapping[ServiceName, Condition]),
@@ -171,8 +182,9 @@ class Service(Part):
     build: BuildShape | None = None
     """A command that runs to its end before the service starts."""
     env: Variables = Field(default_factory=dict)
-    """Environment variables. Values may refer to others: `${services.db.url}`, `${secrets.TOKEN}`, `${environment.name}`.
-    `$${` is a literal `${`. Numbers and `yes`/`no` arrive just as they are written."""
+    """Environment variables. Values may refer to services, secrets and the environment: `${services.db.url}`,
+    `${secrets.TOKEN}`, `${environment.name}`. `$${` is a literal `${`. Numbers and `yes`/`no` arrive just as
+    they are written."""
     ports: tuple[PortShape, ...] = Field(default=(), max_length=50)
     """The ports it listens on: names for which a free port is found, or numbers. The first one is `$PORT`."""
     depends_on: DependsOn = Field(default_factory=dict)
@@ -186,11 +198,12 @@ class Service(Part):
     replicas: Annotated[StrictInt, Field(ge=1, le=MAX_REPLICAS)] = 1
     """How many of it run. The number of each is in `SOUNDSTAGE_REPLICA`, from 0; URLs lead to replica 0."""
     volumes: tuple[VolumeShape, ...] = Field(default=(), max_length=50)
-    """Named folders that outlive restarts, as `name:/path`."""
+    """Named folders that outlive restarts, as `name:/path`, or `name:path` inside the environment's folder. The
+    variable `SOUNDSTAGE_VOLUME_<NAME>` holds where the folder really is, which without mounts is another path."""
     working_dir: Text = ""
     """Where the command runs: absolute, or relative to the environment's folder."""
     shutdown: Shutdown = Shutdown()
-    """How the service is asked to end."""
+    """How the service is asked to end, and how long that may take."""
     completes: StrictBool = False
     """The service is to end by itself, as a migration does: exit code 0 is success, and anything else is tried again by
     the restart policy. Others can wait for it with `depends_on: {migrate: completed}`."""
@@ -201,7 +214,7 @@ class Service(Part):
 class Blueprint(Part):
     """A set of services that are brought up together."""
 
-    name: ServiceName | None = None
+    name: ServiceName = "environment"
     """What it is called; environments made from it are named after it unless they get a name of their own."""
     description: Text = ""
     """What it is for, in a sentence."""
@@ -225,6 +238,19 @@ class Blueprint(Part):
     def stop_order(self) -> list[list[str]]:
         """The start order backwards: nothing stops before what needs it."""
         return self.start_order()[::-1]
+
+    def ports_wanted(self, replicas: Mapping[str, int] | None = None) -> dict[str, int]:
+        """`service/port/replica` -> the fixed number, or 0 for any free one: what an engine is to reserve.
+
+        `replicas` are numbers that differ from the Blueprint's. Replica 0 is always there, for others refer to it.
+        """
+        numbers = {name: service.replicas for name, service in self.services.items()} | dict(replicas or {})
+        return {
+            f"{name}/{port.name}/{replica}": port.port or 0
+            for name, service in self.services.items()
+            for replica in range(max(1, numbers[name]))
+            for port in service.ports
+        }
 
     def as_source(self) -> dict[str, Any]:
         """The Blueprint as data that reads back as the same Blueprint."""

@@ -62,10 +62,11 @@ def short(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def closest(word: str, known: Iterable[str]) -> str | None:
+def closest(word: str, known: Iterable[str], template: str = "{}") -> str | None:
     """`did you mean …?` for the known word that is nearest to this one, if any is near."""
-    near = difflib.get_close_matches(word[:64].lower(), list(known), n=1, cutoff=0.6)
-    return did_you_mean(near[0]) if near else None
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word[:64].lower(), by_lower, n=1, cutoff=0.6)
+    return did_you_mean(template.format(by_lower[near[0]])) if near else None
 
 
 def did_you_mean(word: str) -> str:

@@ -27,8 +27,8 @@ def wrong(message: str, suggestion: str | None = None, code: str = "INVALID_VALU
     return PydanticCustomError("plain", "{message}", {"message": message, "suggestion": suggestion, "code": code})
 
 
-def seconds(value: Any) -> float:
-    """`1s`, `500ms`, `1h30m`, or a number of seconds."""
+def parse_duration(value: Any) -> float:
+    """Seconds for `1s`, `500ms`, `1h30m` or a number of seconds; raises ValueError for anything else."""
     if isinstance(value, str) and re.fullmatch(TIME_PATTERN, value):
         parts = re.findall(r"([0-9.]+)(ms|s|m|h|d)", value)
         value = sum(float(number) * _TIME_UNITS[unit] for number, unit in parts)
@@ -41,7 +41,7 @@ def seconds(value: Any) -> float:
 
 def some_seconds(value: Any) -> float:
     """A time that is not zero."""
-    if (time := seconds(value)) < 0.01:
+    if (time := parse_duration(value)) < 0.01:
         raise wrong("the time has to be at least 10ms")
     return time
 
@@ -80,7 +80,14 @@ def told(value: Any) -> str:
 
 def kind(value: Any) -> str:
     """The kind of a plain value in plain words."""
-    names = {dict: "a mapping", list: "a list", tuple: "a list", str: "text", bool: "true or false", type(None): "nothing"}
+    names = {
+        dict: "a mapping",
+        list: "a list",
+        tuple: "a list",
+        str: "text",
+        bool: "true or false",
+        type(None): "nothing",
+    }
     return names.get(type(value), "a number" if isinstance(value, int | float) else "something else")
 
 
@@ -90,7 +97,7 @@ def _shown(pattern: str, number: str, examples: list[Any]) -> WithJsonSchema:
 
 _TIME_SCHEMA = _shown(TIME_PATTERN, "number", ["30s", "500ms", "1h30m"])
 
-Seconds = Annotated[float, BeforeValidator(seconds), _TIME_SCHEMA]
+Seconds = Annotated[float, BeforeValidator(parse_duration), _TIME_SCHEMA]
 SomeSeconds = Annotated[float, BeforeValidator(some_seconds), _TIME_SCHEMA]
 Size = Annotated[int, BeforeValidator(size), _shown(SIZE_PATTERN, "integer", ["256Mi", "1Gi"])]
 Cores = Annotated[float, BeforeValidator(cores), _shown(CORES_PATTERN, "number", ["500m", 2])]

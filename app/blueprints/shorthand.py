@@ -10,18 +10,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.blueprints.problems import closest, did_you_mean, short
+from app.blueprints.problems import closest, short
 from app.blueprints.quantities import kind, told, wrong
 
-CommandSource = (
-    Annotated[str, Field(min_length=1)] | Annotated[list[str | float], Field(min_length=1, max_length=1000)]
-)
+CommandSource = Annotated[str, Field(min_length=1)] | Annotated[list[str | float], Field(min_length=1, max_length=1000)]
 PortSource = Annotated[int, Field(ge=1, le=65535)] | Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-VolumeSource = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}:/[^:]*$")]
+VolumeSource = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}:[^:]+$")]
 
-SIGNALS = {member.name: member.value for member in signal.Signals}
-#: Words of Compose and process-compose that mean one of ours.
-RESTART_WORDS = {"no": "never", "unless-stopped": "always", "on_failure": "on-failure", "exit_on_failure": "on-failure"}
+SIGNALS = tuple(member.name for member in signal.Signals)
 
 
 def command(value: Any) -> Any:
@@ -29,7 +25,9 @@ def command(value: Any) -> Any:
     if isinstance(value, str) and value.strip():
         return value
     if not isinstance(value, list | tuple):
-        raise wrong(f"expected a command as text or as a list of words, got {told(value) if value != '' else 'nothing'}")
+        raise wrong(
+            f"expected a command as text or as a list of words, got {told(value) if value != '' else 'nothing'}"
+        )
     if not value:
         raise wrong("the command is empty")
     return tuple(_word(index, word) for index, word in enumerate(value, start=1))
@@ -121,12 +119,13 @@ def volume(value: Any) -> Any:
 
 
 def volume_path(value: Any) -> str:
-    """An absolute path that stays where it says."""
-    if not isinstance(value, str) or not value.startswith("/") or value.strip("/") == "":
-        raise wrong(f"expected an absolute path, got {told(value)}", "write one such as `/var/lib/data`")
-    if ".." in value.split("/") or ":" in value or len(value) > 1024:
-        raise wrong(f"`{short(value)}` is not a path that a volume can have: no `..`, no `:`, at most 1024 characters")
-    return posixpath.normpath("/" + value.lstrip("/"))
+    """A path that stays where it says: absolute, or inside the environment's folder."""
+    if not isinstance(value, str) or value.strip("/.") == "":
+        raise wrong(f"expected a path, got {told(value)}", "write one such as `/var/lib/data` or `data`")
+    if ".." in value.split("/") or value.startswith("~") or set(value) & {":", "$"} or len(value) > 1024:
+        reason = "no `..`, no `~`, no `:` or `$`, at most 1024 characters"
+        raise wrong(f"`{short(value)}` is not a path that a volume can have: {reason}")
+    return re.sub("^//", "/", posixpath.normpath(value))
 
 
 def image(value: Any) -> str:
@@ -143,15 +142,8 @@ def signal_name(value: Any) -> str:
         raise wrong(f"expected the name of a signal, got {told(value)}", "write one such as `SIGTERM`")
     name = value if value.startswith("SIG") else f"SIG{value}"
     if name not in SIGNALS:
-        raise wrong(f"`{short(value)}` is not a signal", closest_signal(name) or "write one such as `SIGTERM`")
+        raise wrong(f"`{short(value)}` is not a signal", closest(name, SIGNALS) or "write one such as `SIGTERM`")
     return name
-
-
-def closest_signal(name: str) -> str | None:
-    """The signal that was probably meant."""
-    lowered = {known.lower(): known for known in SIGNALS}
-    near = closest(name, lowered)
-    return did_you_mean(near.split("`")[1].upper()) if near else None
 
 
 def pattern(value: Any) -> str:

@@ -27,7 +27,8 @@ _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _SCALAR_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")} | {"!"}
 _STRING_TAGS = {"tag:yaml.org,2002:str", "!"}
 
-Place = tuple[int, int]
+#: Line and column, 1-based; None where the Blueprint did not come as text.
+Place = tuple[int | None, int | None]
 
 
 class Unreadable(Exception):
@@ -86,21 +87,13 @@ class Document:
 
     def problem(self, finding: Finding) -> Problem:
         """The finding with its line and column: those of the nearest part that was written."""
-        return Problem(
-            *self._place(finding.path, finding.at_key),
-            dotted(finding.path),
-            finding.message,
-            finding.suggestion,
-            finding.code,
-        )
-
-    def _place(self, path: Path, at_key: bool) -> tuple[int | None, int | None]:
-        if at_key and path in self.keys:
-            return self.keys[path]
-        for length in range(len(path), -1, -1):
-            if (place := self.values.get(path[:length])) is not None:
-                return place
-        return None, None
+        path = finding.path
+        while path and path not in self.values:
+            path = path[:-1]
+        place = self.values.get(path, (None, None))
+        if finding.at_key:
+            place = self.keys.get(path, place)
+        return Problem(*place, dotted(path), finding.message, finding.suggestion, finding.code)
 
 
 def read(source: str) -> Document:
@@ -155,14 +148,23 @@ class _Composer:
             for event in yaml.parse(self.source, Loader=_LOADER):
                 self._take(event)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            text = " ".join(filter(None, (error.context, error.problem)))
-            raise Unreadable(f"not valid YAML: {text}", "YAML_SYNTAX", _place(mark) if mark else (1, 1)) from None
+            raise self._syntax(error) from None
         except (yaml.YAMLError, UnicodeError, ValueError) as error:
             raise Unreadable(f"not valid YAML: {short(error)}", "YAML_SYNTAX", (1, 1)) from None
         if self.root is None or (isinstance(self.root, Scalar) and self.root.value is None):
             raise Unreadable("the Blueprint is empty", "EMPTY", (1, 1), "write at least `services:` with one service")
         return self.root
+
+    def _syntax(self, error: yaml.MarkedYAMLError) -> Unreadable:
+        text = " ".join(filter(None, (error.context, error.problem)))
+        mark = error.problem_mark
+        written = self.source.rstrip()
+        # What is never closed is noticed at the end of the text; its beginning says more.
+        if error.context_mark and (mark is None or mark.index >= len(written)):
+            mark = error.context_mark
+        last_line = written.rpartition("\n")[2]
+        end = (written.count("\n") + 1, max(1, len(last_line)))
+        return Unreadable(f"not valid YAML: {text}", "YAML_SYNTAX", min(_place(mark), end) if mark else end)
 
     def _take(self, event: yaml.Event) -> None:
         place = _place(event.start_mark)
@@ -319,5 +321,5 @@ def _too_deep(place: Place) -> Unreadable:
     return Unreadable(f"the Blueprint is nested more than {MAX_DEPTH} levels deep", "TOO_COMPLEX", place)
 
 
-def _place(mark: yaml.Mark) -> Place:
+def _place(mark: yaml.Mark) -> tuple[int, int]:
     return mark.line + 1, mark.column + 1

@@ -11,8 +11,8 @@ from importlib.resources.abc import Traversable
 
 STATIC: Traversable = files("app.console").joinpath("static")
 
-#: Sent with each page as Content-Security-Policy. Monaco and Swagger UI write style elements, hence 'unsafe-inline', and
-#: have small pictures and fonts in data: addresses. No script is inline and none is evaluated.
+#: Sent with each page as Content-Security-Policy. Monaco and Swagger UI write style elements, hence 'unsafe-inline',
+#: and have small pictures and fonts in data: addresses. No script is inline and none is evaluated.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",

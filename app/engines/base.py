@@ -91,9 +91,10 @@ class Engine(Protocol):
     async def reserve(
         self, environment_id: str, wanted: Mapping[str, int], *, epoch: int, fixed: Collection[str] = ()
     ) -> dict[str, int]:
-        """Free ports for the names in `wanted` ("service/port/replica" -> preferred number, 0 for any), kept until `destroy`.
+        """Free ports for the names in `wanted`: "service/port/replica" -> preferred number, 0 for any.
 
-        A name that has a port keeps it. For a name in `fixed` the preferred number is a must: `PortTaken` when it is in use.
+        Kept until `destroy`; a name that has a port keeps it. For a name in `fixed` the preferred number is a must:
+        `PortTaken` when it is in use.
         """
 
     async def apply(self, unit: Unit, *, epoch: int) -> Observation:

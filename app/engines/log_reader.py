@@ -19,7 +19,7 @@ def sources(logs: Path, environment_id: str, service: str = "") -> dict[Source, 
     """The logs of an environment, as its folder shows them."""
     found = {}
     try:
-        names = sorted(os.listdir(logs))
+        names = sorted(path.name for path in logs.iterdir())
     except FileNotFoundError:
         return {}
     for name in names:

@@ -29,7 +29,8 @@ class Tailer:
         size = size_of(path)
         begin = max(read_start(path), size - LINE_LIMIT)
         newline = read_bytes(path, begin, size).rfind(b"\n")
-        self.end = begin + newline + 1 if newline >= 0 else size
+        # Where a line begins; in the middle of one only if it is longer than readers get to see.
+        self.end = size if newline < 0 and size - begin == LINE_LIMIT else begin + newline + 1
         self._splitter = Splitter(source, self.end)
         self._waiting_since: float | None = None
         self.ring: deque[LogBatch] = deque()

@@ -1,4 +1,4 @@
-"""The process engine: real processes on this machine, owned by the runner. Logs are read here, straight from their files."""
+"""The process engine: real processes, owned by the runner. Logs are read here, straight from their files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.runner.folders import DataFolder
 
 
 class ProcessEngine:
-    """Finds the runner of `data_dir` or starts one. Its options hold for a runner that is started, not for one found."""
+    """Finds the runner of `data_dir` or starts one. The options hold for a runner that is started here."""
 
     def __init__(
         self, data_dir: Path, *, log_limit: int | None = None, port_range: tuple[int, int] | None = None
@@ -73,7 +73,7 @@ class ProcessEngine:
 
     async def shutdown(self) -> None:
         """For `soundstage down`: stop all units gracefully, then end the runner."""
-        await self._runner.call("shutdown")
+        await self._runner.shut_down()
         await self.close()
 
     async def close(self) -> None:

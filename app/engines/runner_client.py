@@ -8,14 +8,16 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import app
 from app.engines.base import EngineUnavailable
+from app.engines.hints import Hints
 from app.runner import protocol
 from app.runner.folders import DataFolder, make_private
+from app.runner.process_table import stat_of
 
 #: Seconds in which a started runner has to answer: it adopts what runs before it does.
 _START_TIME = 20.0
@@ -85,40 +87,6 @@ class Connection:
             await self._writer.wait_closed()
 
 
-class Hints:
-    """Ids of changed environments, each once for every listener that has not fetched it yet."""
-
-    def __init__(self) -> None:
-        self._listeners: list[tuple[dict[str, None], asyncio.Event]] = []
-        self._closed = False
-
-    def publish(self, environment_id: str) -> None:
-        for waiting, wake in self._listeners:
-            waiting[environment_id] = None
-            wake.set()
-
-    def close(self) -> None:
-        self._closed = True
-        for _, wake in self._listeners:
-            wake.set()
-
-    async def listen(self) -> AsyncIterator[str]:
-        waiting: dict[str, None] = {}
-        wake = asyncio.Event()
-        listener = (waiting, wake)
-        self._listeners.append(listener)
-        try:
-            while not self._closed:
-                await wake.wait()
-                wake.clear()
-                while waiting:
-                    name = next(iter(waiting))
-                    del waiting[name]
-                    yield name
-        finally:
-            self._listeners = [other for other in self._listeners if other is not listener]
-
-
 class RunnerClient:
     def __init__(self, data: DataFolder, options: Sequence[str] = ()) -> None:
         self._data = data
@@ -144,6 +112,17 @@ class RunnerClient:
     async def ready(self) -> None:
         """Connected, with hints flowing."""
         await self._connected()
+
+    async def shut_down(self) -> None:
+        """End the runner with all that it runs; returns when it is gone."""
+        connection = await self._connected()
+        self._closed = True
+        with contextlib.suppress(Lost):
+            await connection.call("shutdown", {})
+            await asyncio.wait({connection.reading}, timeout=10)
+        deadline = time.monotonic() + 10
+        while _is_locked(self._data.lock) and time.monotonic() < deadline:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.01)
 
     async def close(self) -> None:
         self._closed = True
@@ -238,7 +217,7 @@ class RunnerClient:
             if connection is not None:
                 return connection
             # One that finds another at work ends at once, and that other one is about to answer.
-            if not Path(f"/proc/{pid}").exists() and not _is_locked(self._data.lock):
+            if _is_dead(pid) and not _is_locked(self._data.lock):
                 break
             delay = min(delay * 1.2, 0.05)
         raise EngineUnavailable(
@@ -265,6 +244,11 @@ class RunnerClient:
         )
         output, _ = await shell.communicate()
         return int(output)
+
+
+def _is_dead(pid: int) -> bool:
+    stat = stat_of(pid)
+    return stat is None or stat.dead
 
 
 def _is_locked(path: Path) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from app.core.errors import InvalidRequest
 
-_PLACE = re.compile(r"([a-z][a-z0-9-]*)\.(\d+)@(\d+)")
+_PLACE = re.compile(r"([a-z][a-z0-9-]*(?:\.build)?)\.(\d+)@(\d+)")
 
 
 def encode_offsets(offsets: Mapping[str, int]) -> str:

@@ -113,14 +113,20 @@ class Lifecycle:
         if environment.status is EnvironmentStatus.FAILED and _due(environment.retry_at, self.clock()):
             attempts = next_attempts(environment.attempts, before)
             environment = environment.changed(attempts=attempts, failures=environment.failures + 1, retry_at=None)
-        wanted = wanted_ports(environment)
-        ports = await self.engine.reserve(environment.id, wanted, epoch=environment.lease_epoch) if wanted else {}
-        environment = environment.changed(ports=ports)
+        environment = await self._reserve(environment)
         plan = make_plan(environment, self.vault.open(environment.secrets))
         observed = {seen.unit_id: seen for seen in await self.engine.observe(environment.id)}
         await self._remove_surplus(environment, plan, observed)
         await self._start(environment, plan, observed)
         return self._assess(environment, plan, observed, before)
+
+    async def _reserve(self, environment: Environment) -> Environment:
+        wanted, fixed = wanted_ports(environment)
+        if not wanted.keys() - environment.ports.keys() and environment.generation == environment.observed_generation:
+            return environment
+        epoch = environment.lease_epoch
+        ports = await self.engine.reserve(environment.id, wanted, epoch=epoch, fixed=fixed) if wanted else {}
+        return environment.changed(ports=ports)
 
     async def _remove_surplus(
         self, environment: Environment, plan: Plan, observed: dict[str, Observation]

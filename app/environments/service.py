@@ -160,7 +160,7 @@ class Environments:
         environment = Environment(
             id=new_id("env"),
             organization_id=self.actor.organization_id,
-            name=_name(name if name is not None else blueprint.name),
+            name=_name(name if name is not None else blueprint.name or "environment"),
             created_by=self.actor.user_id,
             blueprint=blueprint.model_dump(mode="json"),
             source=source if isinstance(source, str) else "",

@@ -54,6 +54,11 @@ async def authenticate(database: Database, bearer: str, *, clock: Clock = now) -
     )
 
 
+async def ping(database: Database) -> None:
+    """Reads a row; raises `StorageUnavailable` when the database does not answer."""
+    await UnitOfWork(database, None).one(repository.FIRST_ORGANIZATION)
+
+
 def found_organization(
     work: UnitOfWork,
     *,

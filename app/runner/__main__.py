@@ -19,6 +19,8 @@ from app.runner.reaper import become_subreaper
 from app.runner.server import Server
 
 _log = logging.getLogger("app.runner")
+#: Seconds between two looks whether the data directory is still there.
+_FOLDER_INTERVAL = 2.0
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -47,6 +49,15 @@ def take_lock(data: DataFolder) -> int | None:
     return handle
 
 
+async def end_with_the_folder(data: DataFolder, host: Host, done: asyncio.Event) -> None:
+    """Nobody could reach or replace a runner whose data directory was removed: it ends with all that it runs."""
+    while data.lock.exists():
+        await asyncio.sleep(_FOLDER_INTERVAL)
+    _log.warning("%s is gone", data.root)
+    await host.stop_all()
+    done.set()
+
+
 async def run(data: DataFolder, ports: Ports, log_limit: int) -> None:
     done = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -60,7 +71,10 @@ async def run(data: DataFolder, ports: Ports, log_limit: int) -> None:
     written.write_text(str(path))
     written.replace(data.address)
     _log.info("runner %d listens on %s", os.getpid(), path)
+    watching = asyncio.create_task(end_with_the_folder(data, host, done))
     await done.wait()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
     _log.info("runner %d ends", os.getpid())
     listener.close()
     path.unlink(missing_ok=True)

@@ -64,7 +64,9 @@ async def run_helper(
     process = child.process()
     child.open()
     try:
-        return await asyncio.wait_for(asyncio.shield(ended), timeout)
+        # Not wait_for: up to Python 3.11 it swallows a cancellation that comes together with the result.
+        async with asyncio.timeout(timeout):
+            return await asyncio.shield(ended)
     except TimeoutError:
         return None
     finally:

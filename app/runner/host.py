@@ -75,8 +75,11 @@ class Host:
         self._load()
         supervisors = list(self._supervisors())
         await self._ports.retake([p for e in self._environments.values() for p in e.record.ports.values()])
-        await asyncio.gather(*(supervisor.adopt() for supervisor in supervisors))
+        for supervisor in supervisors:
+            supervisor.adopt()
         await self._sweep()
+        # A stop may take its time; the socket does not wait for it.
+        self._tasks += [asyncio.create_task(s.halt()) for s in supervisors if s.is_stopping]
         self._tasks.append(asyncio.create_task(self._context.keeper.run()))
         for environment in list(self._environments.values()):
             if environment.record.doomed and not environment.record.destroyed:
@@ -262,8 +265,7 @@ class Host:
     def _logs_of_running(self) -> Iterator[Path]:
         for supervisor in self._supervisors():
             if supervisor.has_process:
-                unit = supervisor.record.unit
-                yield self._data.environment(unit.environment_id).log(unit)
+                yield supervisor.log
 
 
 def check_unit(unit: Unit) -> None:

@@ -91,7 +91,7 @@ def _namespace_arguments(data: Path, unit: Unit, folder: EnvironmentFolder, dire
     # The root is an empty one, into which the machine's folders are bound: so mount points can be made in it.
     for path in sorted(Path("/").iterdir()):
         if path.is_symlink():
-            arguments += ["--symlink", os.readlink(path), str(path)]
+            arguments += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir() and path.name not in ("proc", "dev", "tmp"):
             arguments += ["--ro-bind-try", str(path), str(path)]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--bind", str(folder.temporary), "/tmp"]  # noqa: S108

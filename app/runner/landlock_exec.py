@@ -24,7 +24,7 @@ _libc.syscall.restype = ctypes.c_long
 
 def version() -> int:
     """The kernel's Landlock ABI, 0 where there is none."""
-    return max(0, _libc.syscall(_CREATE_RULESET, None, 0, _GET_VERSION))
+    return max(0, int(_libc.syscall(_CREATE_RULESET, None, 0, _GET_VERSION)))
 
 
 def restrict(folders: list[str]) -> None:

@@ -39,6 +39,7 @@ def punch_hole(path: Path, end: int) -> bool:
 
 class _Watched:
     def __init__(self, path: Path) -> None:
+        self.name = str(path)
         self.index = IndexWriter(path)
         self.size = -1
         self.start = read_start(path)
@@ -59,25 +60,26 @@ class LogKeeper:
             await asyncio.sleep(INTERVAL)
 
     def look(self) -> None:
-        current = set(self._paths())
+        before, self._watched = self._watched, {}
+        for path in self._paths():
+            watched = before.pop(path, None) or _Watched(path)
+            self._watched[path] = watched
+            self._look_at(path, watched)
         # One more look at those that have ended: their last lines.
-        for path in current | set(self._watched):
-            try:
-                self._look_at(path)
-            except FileNotFoundError:
-                self._watched.pop(path, None)
-            except OSError as error:
-                _log.warning("log %s: %s", path, error)
-        for path in set(self._watched) - current:
-            del self._watched[path]
+        for path, watched in before.items():
+            self._look_at(path, watched)
 
-    def _look_at(self, path: Path) -> None:
-        size = path.stat().st_size
-        watched = self._watched.get(path)
-        if watched is None:
-            watched = self._watched[path] = _Watched(path)
-        if size == watched.size:
+    def _look_at(self, path: Path, watched: _Watched) -> None:
+        try:
+            size = os.stat(watched.name).st_size  # noqa: PTH116 - for hundreds of logs, ten times a second
+            if size != watched.size:
+                self._note(path, watched, size)
+        except FileNotFoundError:
             return
+        except OSError as error:
+            _log.warning("log %s: %s", path, error)
+
+    def _note(self, path: Path, watched: _Watched, size: int) -> None:
         watched.size = size
         watched.index.append(size)
         if size - watched.start > self._limit and not self._cannot_punch:

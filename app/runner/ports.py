@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import os
 import random
 import socket
 from collections.abc import Collection, Mapping
@@ -120,14 +119,12 @@ def is_free(port: int) -> bool:
 def owner_of(port: int) -> str:
     """`nginx (pid 123)`, or what can be said where the owner is not to be seen."""
     inodes = _listening_inodes(port)
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            for handle in Path(f"/proc/{name}/fd").iterdir():
-                if os.readlink(handle) in inodes:
-                    program = Path(f"/proc/{name}/comm").read_text().strip()
-                    return f"{program} (pid {name})"
+            for handle in (folder / "fd").iterdir():
+                if str(handle.readlink()) in inodes:
+                    program = (folder / "comm").read_text().strip()
+                    return f"{program} (pid {folder.name})"
         except OSError:
             continue
     return "another program"

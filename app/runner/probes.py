@@ -80,7 +80,8 @@ def port_of(unit: Unit) -> int:
 
 async def _in_time(check: Awaitable[bool], timeout: float) -> bool:
     try:
-        return await asyncio.wait_for(check, timeout)
+        async with asyncio.timeout(timeout):
+            return await check
     except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
         return False
 
@@ -101,8 +102,8 @@ async def _accepts(port: int) -> bool:
 async def _answers(port: int, path: str) -> bool:
     reader, writer = await _connect(port)
     try:
-        request = f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nUser-Agent: soundstage-probe\r\nConnection: close\r\n\r\n"
-        writer.write(request.encode())
+        lines = (f"GET {path} HTTP/1.1", f"Host: localhost:{port}", "User-Agent: soundstage-probe", "Connection: close")
+        writer.write("\r\n".join((*lines, "", "")).encode())
         status = (await reader.readline()).split(None, 2)
         return len(status) > 1 and status[0].startswith(b"HTTP/") and 200 <= int(status[1]) < 400
     finally:

@@ -1,6 +1,6 @@
 """What client and runner say to each other: one JSON object a line, over a Unix socket.
 
-Request `{"id", "call", "arguments"}`; answer `{"id", "result"}` or `{"id", "error"}`; pushed `{"changed": environment id}`.
+Request `{"id", "call", "arguments"}`; answer `{"id", "result"}` or `{"id", "error"}`; hint `{"changed": environment}`.
 """
 
 from __future__ import annotations

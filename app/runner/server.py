@@ -40,6 +40,9 @@ class Connection:
                 changed, self._changed = self._changed, {}
                 await self.send(b"".join(protocol.encode({"changed": name}) for name in changed))
 
+    def close(self) -> None:
+        self._writer.transport.abort()
+
     async def send(self, content: bytes) -> None:
         self._writer.write(content)
         await self._writer.drain()
@@ -67,7 +70,7 @@ class Server:
     async def listen(self, host: Host, path: Path) -> asyncio.Server:
         self._host = host
         with contextlib.suppress(FileNotFoundError):
-            path.unlink()
+            os.unlink(path)  # noqa: PTH108
         before = os.umask(0o177)
         try:
             return await asyncio.start_unix_server(self._serve, path, limit=protocol.MESSAGE_LIMIT)
@@ -79,10 +82,12 @@ class Server:
             connection.changed(environment_id)
 
     async def close(self) -> None:
-        tasks = [*self._calls, *self._clients]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for call in self._calls:
+            call.cancel()
+        # The clients' tasks end by themselves when their sockets do: asyncio reports cancelled ones as failures.
+        for connection in self._connections:
+            connection.close()
+        await asyncio.gather(*self._calls, *self._clients, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         me = asyncio.current_task()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from typing import Any
 
 from app.runner import probes
 from app.runner.codec import digest, moment
@@ -26,6 +27,9 @@ class Supervisor:
         self._context = context
         self._environment = environment
         self.record = record
+        unit = record.unit
+        #: Asked for ten times a second.
+        self.log = context.data.environment(unit.environment_id).log(unit)
         self._run: UnitRun | None = None
         self._task: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
@@ -74,15 +78,18 @@ class Supervisor:
             self._gone = True
             await self._end()
 
-    async def adopt(self) -> None:
-        """Take over what a former runner left, at whatever moment it died."""
+    @property
+    def is_stopping(self) -> bool:
+        return self.record.status is UnitStatus.STOPPING
+
+    def adopt(self) -> None:
+        """Take over what a former runner left, at whatever moment it died. What it was stopping stays to be stopped."""
         self._context.revisions.seen(self.record.revision)
         status = self.record.status
         if status in _RUNS:
             self._run = UnitRun.adopt(self._context, self.record)
-        if status is UnitStatus.STOPPING or self._environment.doomed:
-            await self.destroy()
-        elif status in _RUNS or status is UnitStatus.RESTARTING:
+        to_end = self.is_stopping or self._environment.doomed
+        if not to_end and (status in _RUNS or status is UnitStatus.RESTARTING):
             self._supervise_from_now()
 
     async def let_go(self) -> None:
@@ -131,7 +138,7 @@ class Supervisor:
     async def _watch(self, run: UnitRun) -> None:
         probing = asyncio.create_task(self._probe(run))
         try:
-            await asyncio.wait({probing, run.ended}, return_when=asyncio.FIRST_COMPLETED)
+            await _first(probing, run.ended)
         finally:
             probing.cancel()
             await asyncio.gather(probing, return_exceptions=True)
@@ -247,6 +254,10 @@ def _never_healthy(unit: Unit) -> str:
     assert unit.probe is not None
     seconds = unit.probe.start_period + unit.probe.retries * unit.probe.interval
     return f"It did not become healthy within {seconds:g} s: its {unit.probe.kind.value} probe kept failing."
+
+
+async def _first(*futures: asyncio.Future[Any]) -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _try(check: probes.Check) -> bool:

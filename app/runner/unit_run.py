@@ -138,7 +138,7 @@ class UnitRun:
             else:
                 self._signal_group(number_of(self.unit.shutdown.signal))
             await asyncio.shield(self.ended)
-            # bubblewrap's outer process ends at once, the program inside may still be busy with its end.
+            # Under bubblewrap its outer process ends first, while the program inside is still busy with its end.
             delay = 0.005
             while self._group_is_alive():
                 await asyncio.sleep(delay)
@@ -155,8 +155,10 @@ class UnitRun:
             os.killpg(self.process.pid, 0)
         except (ProcessLookupError, PermissionError):
             return False
+        # bubblewrap's inner process stays for as long as anything lives in the namespace: it is no reason to wait.
         return any(
-            not stat.dead for stat in self._context.table.scan().stats.values() if stat.group == self.process.pid
+            stat.group == self.process.pid and stat.name != "bwrap"
+            for stat in self._context.table.scan().stats.values()
         )
 
     async def clear(self) -> None:
@@ -198,7 +200,7 @@ def _link(work: Path, mount: str, volume: Path) -> None:
         raise EngineRefused(f"The volume path {mount!r} is the working directory itself.")
     _stay_inside(place.parent, work, "volume path")
     place.parent.mkdir(parents=True, exist_ok=True)
-    if place.is_symlink() and Path(os.readlink(place)) == volume:
+    if place.is_symlink() and place.readlink() == volume:
         return
     if place.exists():
         raise EngineRefused(f"The volume path {mount!r} is taken by a file of the working directory.")

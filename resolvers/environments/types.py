@@ -171,9 +171,14 @@ def environment(record: models.Environment) -> Environment:
 
 def services_of(record: models.Environment, units: Sequence[models.UnitRecord]) -> list[EnvironmentService]:
     """The services of an environment with what is known of their replicas."""
+    idle = ServiceStatus.STOPPED if record.status in _IDLE else ServiceStatus.PENDING
     return [
-        _service(facts, [unit for unit in units if unit.service == facts.name]) for facts in service_facts(record)
+        _service(facts, [unit for unit in units if unit.service == facts.name], idle)
+        for facts in service_facts(record)
     ]
+
+
+_IDLE = frozenset({models.EnvironmentStatus.STOPPED, models.EnvironmentStatus.TERMINATED})
 
 
 #: Least good first.
@@ -189,9 +194,9 @@ _WORST = (
 )
 
 
-def _service(facts: ServiceFacts, units: Sequence[models.UnitRecord]) -> EnvironmentService:
+def _service(facts: ServiceFacts, units: Sequence[models.UnitRecord], idle: ServiceStatus) -> EnvironmentService:
     found = {str(unit.status) for unit in units}
-    status = next((status for status in _WORST if status in found), ServiceStatus.PENDING)
+    status = next((status for status in _WORST if status in found), idle)
     if len(units) < facts.replicas and status in (ServiceStatus.RUNNING, ServiceStatus.COMPLETED):
         status = ServiceStatus.STARTING
     troubled = next((unit for unit in units if unit.cause and unit.status == str(status)), None)

@@ -17,4 +17,4 @@ for (const audit of serverAudits({ url, fetchFn })) {
   results.push({ id: audit.id, name: audit.name, status, reason: reason ?? null, http: response?.status ?? null });
   await response?.body?.cancel().catch(() => {});
 }
-process.stdout.write(JSON.stringify(results, null, 2) + '\n');
+process.stdout.write(JSON.stringify(results) + '\n');

@@ -1,0 +1,44 @@
+"""Every setting of the server: from the environment (`SOUNDSTAGE_…`), overridden by the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.engines.base import Isolation
+
+
+class Settings(BaseSettings):
+    """How a server runs."""
+
+    model_config = SettingsConfigDict(env_prefix="SOUNDSTAGE_", extra="ignore")
+
+    data_dir: Path = Field(default=Path(".soundstage"), description="Where everything is kept; made when missing.")
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on; 0 for any free one.")
+    database_url: str = Field(
+        default="", description="`postgresql://user@host/name`; empty for SQLite in the data directory."
+    )
+    production: bool = Field(
+        default=False, description="Turns introspection, GraphiQL and the API viewer off."
+    )
+    isolation: Isolation | None = Field(
+        default=None,
+        description="The isolation of environments that demand none: `namespace`, `landlock` or `plain`; "
+        "the strongest that the machine offers by default.",
+    )
+    allowed_origins: list[str] = Field(
+        default_factory=list, description="Origins of web frontends that may call from a browser, as a JSON list."
+    )
+    body_limit: int = Field(default=4 * 1024 * 1024, gt=0, description="The largest request body, in bytes.")
+    log_level: str = Field(default="info", description="`debug`, `info`, `warning` or `error`.")
+    otlp_endpoint: str = Field(
+        default="", description="An OpenTelemetry collector (OTLP over HTTP) to send spans to; needs the extra `tracing`."
+    )
+
+    @property
+    def sqlite_path(self) -> Path:
+        """The SQLite file."""
+        return self.data_dir / "soundstage.db"

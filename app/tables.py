@@ -1,0 +1,13 @@
+"""Imports every table, for migrations and for the checks that count tables."""
+
+from __future__ import annotations
+
+from sqlmodel import SQLModel
+
+from app.audit import models as audit
+from app.environments import models as environments
+from app.idempotency import models as idempotency
+from app.identity import models as identity
+
+MODELS = (audit, environments, idempotency, identity)
+METADATA = SQLModel.metadata

@@ -1,0 +1,116 @@
+"""All REST routes of the operation documents, served as one ASGI application in front of another."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from app.core.errors import NotFound, SoundstageError
+from resolvers.access import root_access
+from resolvers.context import Context
+from resolvers.schema import build_schema
+from rest_compat import openapi
+from rest_compat.dialects import DIALECTS, Answered
+from rest_compat.operations import RestOperation, load_operations
+from rest_compat.ratelimit import RateLimits
+from rest_compat.router import Match, Router
+from rest_compat.routes import MethodNotAllowed, RestRoute
+from rest_compat.websockets import StreamRoute
+
+#: A request's route name, for logs and metrics.
+ROUTE, REQUEST_ID = "soundstage.route", "soundstage.request_id"
+
+
+def operations(folder: Path) -> list[RestOperation]:
+    """The operations of the documents under `graphql/`, checked against the schema."""
+    schema = build_schema()
+    return load_operations(folder, schema._schema, root_access(schema))
+
+
+class RestService:
+    """Answers the paths of the documents; hands every other one on."""
+
+    def __init__(
+        self,
+        folder: Path,
+        context: Callable[[Any], Awaitable[Context]],
+        *,
+        otherwise: ASGIApp,
+        production: bool = False,
+    ) -> None:
+        self.operations = operations(folder)
+        self.otherwise = otherwise
+        self.document = orjson.dumps(openapi.build(self.operations), option=orjson.OPT_INDENT_2)
+        self._router: Router[RestRoute | StreamRoute] = Router()
+        schema, limits = build_schema(production=production), RateLimits()
+        for operation in self.operations:
+            route = (
+                StreamRoute(operation, schema, context)
+                if operation.is_stream
+                else RestRoute(operation, schema, context, limits)
+            )
+            for path in operation.paths():
+                self._router.add(operation.method, path, route)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.otherwise(scope, receive, send)
+            return
+        match = self._router.match(scope.get("raw_path", b"").decode("latin-1") or scope["path"])
+        if match is None:
+            await self.otherwise(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._stream(match, scope, receive, send)
+        else:
+            await self._answer(match, scope, receive, send)
+
+    async def _answer(
+        self, match: Match[RestRoute | StreamRoute], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        found = match.route(method)
+        if found is None or isinstance(found[0], StreamRoute):
+            response = _not_allowed(match, scope)
+        else:
+            route, path = found
+            scope[ROUTE] = route.operation.name
+            response = await route.answer(Request(scope, receive), path)
+        await response(scope, receive, send)
+
+    async def _stream(
+        self, match: Match[RestRoute | StreamRoute], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        found = match.route("WS")
+        if found is None or isinstance(found[0], RestRoute):
+            await self.otherwise(scope, receive, send)
+            return
+        route, path = found
+        scope[ROUTE] = route.operation.name
+        await route.serve(WebSocket(scope, receive, send), path)
+
+
+def _not_allowed(match: Match[RestRoute | StreamRoute], scope: Scope) -> Response:
+    route = next(iter(match.routes.values()))[0]
+    methods = sorted(method if method != "WS" else "GET" for method in match.routes)
+    response = failure(scope, MethodNotAllowed(f"This path takes {', '.join(methods)}."), route.operation.api)
+    response.headers["Allow"] = ", ".join(dict.fromkeys(methods))
+    return response
+
+
+def failure(scope: Scope, error: SoundstageError, api: str = "suradar") -> Response:
+    """An error outside any route; SURADAR's form where no API is meant."""
+    request_id = scope.get(REQUEST_ID, "")
+    body = DIALECTS[api].failure(error, Answered(request_id))
+    return Response(orjson.dumps(body), error.status, {"X-Request-ID": request_id}, media_type="application/json")
+
+
+async def not_found(connection: HTTPConnection) -> Response:
+    """The answer to a path that does not exist."""
+    return failure(connection.scope, NotFound(f"There is no route {connection.scope['path']}. See /docs."))
