@@ -155,9 +155,7 @@ class Server:
             production=settings.production,
             allowed_origins=settings.allowed_origins,
         )
-        rest = RestService(
-            contract("graphql"), self.context, otherwise=self._pages(), production=settings.production
-        )
+        rest = RestService(contract("graphql"), self.context, otherwise=self._pages(), production=settings.production)
         self.rest = rest
 
         async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
@@ -169,9 +167,7 @@ class Server:
 
         app: ASGIApp = dispatch
         if settings.allowed_origins:
-            app = CORSMiddleware(
-                app, allow_origins=settings.allowed_origins, allow_methods=["*"], allow_headers=["*"]
-            )
+            app = CORSMiddleware(app, allow_origins=settings.allowed_origins, allow_methods=["*"], allow_headers=["*"])
         return Requests(app, self.metrics, body_limit=settings.body_limit, tracer=tracer(settings.otlp_endpoint))
 
     def _pages(self) -> Starlette:
@@ -185,7 +181,9 @@ class Server:
 
         async def blueprint(request: Request) -> Response:
             request.scope[ROUTE] = "blueprint-schema"
-            return Response(orjson.dumps(json_schema.schema(), option=orjson.OPT_INDENT_2), media_type="application/schema+json")
+            return Response(
+                orjson.dumps(json_schema.schema(), option=orjson.OPT_INDENT_2), media_type="application/schema+json"
+            )
 
         async def front(request: Request) -> Response:
             return RedirectResponse("/graphql")

@@ -21,9 +21,7 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default="", description="`postgresql://user@host/name`; empty for SQLite in the data directory."
     )
-    production: bool = Field(
-        default=False, description="Turns introspection, GraphiQL and the API viewer off."
-    )
+    production: bool = Field(default=False, description="Turns introspection, GraphiQL and the API viewer off.")
     isolation: Isolation | None = Field(
         default=None,
         description="The isolation of environments that demand none: `namespace`, `landlock` or `plain`; "
@@ -35,7 +33,8 @@ class Settings(BaseSettings):
     body_limit: int = Field(default=4 * 1024 * 1024, gt=0, description="The largest request body, in bytes.")
     log_level: str = Field(default="info", description="`debug`, `info`, `warning` or `error`.")
     otlp_endpoint: str = Field(
-        default="", description="An OpenTelemetry collector (OTLP over HTTP) to send spans to; needs the extra `tracing`."
+        default="",
+        description="An OpenTelemetry collector (OTLP over HTTP) to send spans to; needs the extra `tracing`.",
     )
 
     @property

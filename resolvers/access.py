@@ -17,8 +17,12 @@ from resolvers.context import Context
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-AccessScope = strawberry.enum(Scope, name="AccessScope", description="A part of the product that a credential can be limited to.")
-AccessKind = strawberry.enum(Kind, name="AccessKind", description="What an operation does to its scope.")
+AccessScope = Scope
+strawberry.enum(
+    AccessScope, name="AccessScope", description="A part of the product that a credential can be limited to."
+)
+AccessKind = Kind
+strawberry.enum(AccessKind, name="AccessKind", description="What an operation does to its scope.")
 
 
 @strawberry.schema_directive(
@@ -68,9 +72,7 @@ class Guard(FieldExtension):
 class StreamGuard(Guard):
     """The same for a subscription, whose resolver is an async generator."""
 
-    def resolve(
-        self, next_: Callable[..., Any], source: Any, info: Info[Context, None], **arguments: Any
-    ) -> Any:
+    def resolve(self, next_: Callable[..., Any], source: Any, info: Info[Context, None], **arguments: Any) -> Any:
         self.check(info.context)
         return next_(source, info, **arguments)
 
@@ -133,7 +135,7 @@ def _field(description: str, directives: list[object], guard: Guard) -> Callable
 
 
 def root_access(schema: strawberry.Schema) -> dict[str, tuple[str, str] | None]:
-    """What each root field takes, as (scope, kind); None where anybody may call it. Raises for one that does not say."""
+    """What each root field takes, as (scope, kind); None where anybody may. Raises `TypeError` for a silent one."""
     found: dict[str, tuple[str, str] | None] = {}
     for operation in (schema.query, schema.mutation, schema.subscription):
         for field in operation.__strawberry_definition__.fields if operation is not None else ():  # type: ignore[attr-defined]
@@ -141,6 +143,6 @@ def root_access(schema: strawberry.Schema) -> dict[str, tuple[str, str] | None]:
             if declared is None:
                 raise TypeError(f"{field.python_name} needs an access rule: see resolvers/access.py")
             name = schema.config.name_converter.get_graphql_name(field)
-            public = isinstance(declared, Public)
-            found[name] = None if public else (str(declared.scope.value), str(declared.kind.value))
+            rule = None if isinstance(declared, Public) else (str(declared.scope.value), str(declared.kind.value))
+            found[name] = rule
     return found

@@ -59,9 +59,7 @@ class Context:
 
     def again(self) -> Context:
         """A context for another operation of the same connection: same actor, nothing cached."""
-        return Context(
-            self.product, self.actor, self.request_id, largest_page=self.largest_page, refused=self.refused
-        )
+        return Context(self.product, self.actor, self.request_id, largest_page=self.largest_page, refused=self.refused)
 
     @cached_property
     def work(self) -> UnitOfWork:

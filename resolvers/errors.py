@@ -54,9 +54,7 @@ def _code(error: GraphQLError) -> str:
     return InvalidRequest.code if error.path else VALIDATION_FAILED
 
 
-def _with(
-    error: GraphQLError, message: str, extensions: dict[str, object], original: Exception | None
-) -> GraphQLError:
+def _with(error: GraphQLError, message: str, extensions: dict[str, object], original: Exception | None) -> GraphQLError:
     return GraphQLError(
         message,
         nodes=error.nodes,

@@ -128,7 +128,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             await self._authenticate(context, token)
         if context.actor is None:
             raise ConnectionRejectionError((context.refused or Unauthorized()).extensions)
-        return UNSET
+        nothing: UnsetType = UNSET
+        return nothing
 
 
 def bearer(header: str) -> str | None:
@@ -153,7 +154,7 @@ def _case_insensitive(params: dict[str, Any]) -> dict[str, Any]:
 
 def _media_type(request: Request | WebSocket) -> str:
     accept = request.headers.get("accept", "")
-    if not accept or "*/*" in accept and RESPONSE_TYPE not in accept:
+    if not accept or ("*/*" in accept and RESPONSE_TYPE not in accept):
         return "application/json"
     return RESPONSE_TYPE if RESPONSE_TYPE in accept else "application/json"
 

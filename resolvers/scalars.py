@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, NewType
 
 import strawberry
-from strawberry.types.scalar import ScalarDefinition
-
 from pydantic_core import PydanticCustomError
+from strawberry.types.scalar import ScalarDefinition
 
 from app.blueprints.quantities import parse_duration
 from app.core.errors import InvalidRequest
@@ -26,7 +25,7 @@ def _duration(value: Any) -> int:
     try:
         return int(parse_duration(value))
     except PydanticCustomError as error:
-        raise InvalidRequest(f"{value!r} is not a duration. Examples: 90 (seconds), \"30s\", \"5m\", \"4h\".") from error
+        raise InvalidRequest(f'{value!r} is not a duration. Examples: 90 (seconds), "30s", "5m", "4h".') from error
 
 
 SCALARS: dict[object, ScalarDefinition] = {
@@ -39,7 +38,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     Duration: strawberry.scalar(
         name="Duration",
-        description="A length of time: seconds as a number, or text such as `30s`, `5m`, `4h`, `1d`. Answers give seconds.",
+        description="A length of time: seconds as a number, or text such as `30s`, `5m`, `4h`, `1d`.",
         serialize=int,
         parse_value=_duration,
     ),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import strawberry
-from graphql import GraphQLError, NoSchemaIntrospectionCustomRule
+from graphql import ASTValidationRule, GraphQLError, NoSchemaIntrospectionCustomRule
 from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, SchemaExtension, ValidationCache
 from strawberry.extensions.directives import DirectivesExtension, DirectivesExtensionSync
 from strawberry.schema.config import StrawberryConfig
@@ -28,7 +28,6 @@ from resolvers.node import Id, Node
 from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
 from resolvers.system.queries import SystemQueries
-
 
 
 async def node(context: Context, node_id: str) -> Node | None:
@@ -76,7 +75,7 @@ class FreshContext(SchemaExtension):
 
 
 class SoundstageSchema(strawberry.Schema):
-    """Strawberry's schema, without the hook on every field that executable directives would need: `@rest` does nothing."""
+    """Strawberry's schema, without the hook on every field for executable directives: `@rest` does nothing."""
 
     def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
         return [extension for extension in super().get_extensions(sync) if not isinstance(extension, _DIRECTIVES)]
@@ -88,15 +87,19 @@ class SoundstageSchema(strawberry.Schema):
 _DIRECTIVES = (DirectivesExtension, DirectivesExtensionSync)
 
 
+#: Documents kept parsed and validated.
+CACHED_DOCUMENTS = 256
+
+
 @cache
 def build_schema(*, production: bool = False) -> SoundstageSchema:
     """The schema as it is served; without introspection in production."""
-    rules = [Limits, NoSchemaIntrospectionCustomRule] if production else [Limits]
-    extensions: list[type[SchemaExtension] | SchemaExtension] = [
-        lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),  # type: ignore[list-item]
-        lambda: ParserCache(maxsize=256),  # type: ignore[list-item]
-        lambda: ValidationCache(maxsize=256),  # type: ignore[list-item]
-        lambda: AddValidationRules(rules),  # type: ignore[list-item]
+    rules: list[type[ASTValidationRule]] = [Limits, *([NoSchemaIntrospectionCustomRule] if production else [])]
+    extensions: list[type[SchemaExtension] | Callable[[], SchemaExtension]] = [
+        lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),
+        lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
+        lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+        lambda: AddValidationRules(rules),
         ClientErrors,
         FreshContext,
     ]

@@ -47,9 +47,7 @@ class Dialect:
 
     name: str
     #: Requests a minute by plan; None: the organization's own.
-    limits: Mapping[str, int | None] = field(
-        default_factory=lambda: {"free": 100, "pro": 1_000, "enterprise": None}
-    )
+    limits: Mapping[str, int | None] = field(default_factory=lambda: {"free": 100, "pro": 1_000, "enterprise": None})
 
     def success(self, data: Any, answered: Answered) -> Any:
         """The body of an answer."""

@@ -314,4 +314,3 @@ def _metrics() -> Schema:
             },
         }
     }
-

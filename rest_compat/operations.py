@@ -14,7 +14,6 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLInputType,
-    GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -169,7 +168,7 @@ def _operation(
         root_key=field.alias.value if field.alias else field.name.value,
         root_node=field,
         root_field=field.name.value,
-        root_type=cast(GraphQLObjectType, root).fields[field.name.value].type,
+        root_type=root.fields[field.name.value].type,
         access=access[field.name.value],
     )
 
@@ -177,7 +176,9 @@ def _operation(
 def _rest_arguments(node: OperationDefinitionNode, schema: GraphQLSchema, where: str) -> dict[str, Any]:
     for directive in node.directives or ():
         if directive.name.value == "rest":
-            return {argument.name.value: value_from_ast_untyped(argument.value) for argument in directive.arguments or ()}
+            return {
+                argument.name.value: value_from_ast_untyped(argument.value) for argument in directive.arguments or ()
+            }
     raise DocumentError(f"{where}: an operation of an API takes @rest(method:, path:)")
 
 
@@ -214,5 +215,3 @@ def _used_fragments(
 
     visit(node, Spreads())
     return used
-
-

@@ -104,7 +104,9 @@ class RestRoute:
         attempt = await idempotency.begin(key, request.method, request.url.path, body)
         if attempt.answer is not None:
             kept = orjson.loads(attempt.answer.headers)
-            return _response(attempt.answer.body.encode(), attempt.answer.status, {**kept, **headers, "Idempotency-Replayed": "true"})
+            return _response(
+                attempt.answer.body.encode(), attempt.answer.status, {**kept, **headers, "Idempotency-Replayed": "true"}
+            )
         self._once(context, context.actor, idempotency, attempt)
         response = await self._run(request, path, body, context, dict(headers))
         kept = {name: value for name, value in response.headers.items() if name in ("location", "etag", "link")}
@@ -132,9 +134,7 @@ class RestRoute:
         document = _json_body(request, body) if takes_body(operation) else None
         version = version_wanted(request.headers.get("if-match")) if operation.is_mutation else None
         variables = bind(operation, path, _query(request), document, version)
-        result = await execute(
-            self.schema, operation.text, variables, context, operation_name=operation.name
-        )
+        result = await execute(self.schema, operation.text, variables, context, operation_name=operation.name)
         if result.errors:
             raise as_error(result.errors[0])
         assert result.data is not None

@@ -71,27 +71,21 @@ class RestService:
         else:
             await self._answer(match, scope, receive, send)
 
-    async def _answer(
-        self, match: Match[RestRoute | StreamRoute], scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _answer(self, match: Match[RestRoute | StreamRoute], scope: Scope, receive: Receive, send: Send) -> None:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        found = match.route(method)
-        if found is None or isinstance(found[0], StreamRoute):
+        route, path = match.route(method) or (None, {})
+        if not isinstance(route, RestRoute):
             response = _not_allowed(match, scope)
         else:
-            route, path = found
             scope[ROUTE] = route.operation.name
             response = await route.answer(Request(scope, receive), path)
         await response(scope, receive, send)
 
-    async def _stream(
-        self, match: Match[RestRoute | StreamRoute], scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        found = match.route("WS")
-        if found is None or isinstance(found[0], RestRoute):
+    async def _stream(self, match: Match[RestRoute | StreamRoute], scope: Scope, receive: Receive, send: Send) -> None:
+        route, path = match.route("WS") or (None, {})
+        if not isinstance(route, StreamRoute):
             await self.otherwise(scope, receive, send)
             return
-        route, path = found
         scope[ROUTE] = route.operation.name
         await route.serve(WebSocket(scope, receive, send), path)
 

@@ -17,6 +17,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLScalarType,
+    GraphQLUnionType,
     InlineFragmentNode,
     SelectionSetNode,
 )
@@ -50,6 +51,8 @@ def shape(type_: GraphQLOutputType, node: FieldNode, fragments: Fragments, descr
         lists.append(nullable)
         nullable, type_ = True, type_.of_type
     outer = (*lists, nullable)
+    if isinstance(type_, GraphQLUnionType):
+        raise TypeError(f"a route cannot answer the union {type_.name}: its parts have no common fields")
     made = Shape(type_, outer[0], description, lists=tuple(outer[1:]), name=_name(node.selection_set))
     if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType) and node.selection_set is not None:
         _collect(made, type_, node.selection_set, fragments)

@@ -18,12 +18,11 @@ ROOT = Path(__file__).resolve().parent.parent
 def generated() -> dict[str, str]:
     """Path below the repository -> contents."""
     document = openapi.build(operations(contract("graphql")))
-    files = {
+    return {
         "schema.graphql": build_schema().as_str() + "\n",
         "openapi.json": _json(document),
         "schemas/blueprint.json": _json(json_schema.schema()),
     }
-    return files
 
 
 def _json(document: object) -> str:

@@ -30,9 +30,9 @@ class AuditEvent(Record):
     action: str
     #: The id of what it was done to; empty when nothing was touched.
     resource: str
-    result: AuditResult = Field(sa_type=Choice(AuditResult))  # type: ignore[call-overload]
+    result: AuditResult = Field(sa_type=Choice(AuditResult))
     request_id: str
-    created_at: datetime = Field(sa_type=Moment)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=Moment)
 
 
 class AuditEventTable(AuditEvent, table=True):

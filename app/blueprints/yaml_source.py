@@ -169,7 +169,7 @@ class _Composer:
     def _take(self, event: yaml.Event) -> None:
         place = _place(event.start_mark)
         if isinstance(event, yaml.AliasEvent):
-            self._add(self._aliased(event.anchor, place))
+            self._add(self._aliased(event.anchor or "", place))
         elif isinstance(event, yaml.ScalarEvent):
             self._keep(event.anchor, _scalar(event, place))
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -321,5 +321,6 @@ def _too_deep(place: Place) -> Unreadable:
     return Unreadable(f"the Blueprint is nested more than {MAX_DEPTH} levels deep", "TOO_COMPLEX", place)
 
 
-def _place(mark: yaml.Mark) -> tuple[int, int]:
+def _place(mark: Any) -> tuple[int, int]:
+    """PyYAML has two kinds of marks, one of them for its C parser."""
     return mark.line + 1, mark.column + 1

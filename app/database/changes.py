@@ -45,5 +45,3 @@ class Database(Protocol):
 
     async def close(self) -> None:
         """Finishes what is under way and lets go of the connections."""
-
-

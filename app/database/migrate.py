@@ -26,9 +26,8 @@ def newest_revision() -> str:
 async def migrate_sqlite(path: Path) -> None:
     """Makes or upgrades a SQLite file; raises `StorageUnavailable` when it cannot be written."""
     try:
-        if path.exists() and _sqlite_revision(path) == newest_revision():
+        if _sqlite_revision(path) == newest_revision():
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(upgrade, f"sqlite:///{path}")
     except (sqlite3.Error, OSError) as error:
         raise StorageUnavailable(f"The database {path} cannot be opened: {error}.") from error
@@ -52,6 +51,8 @@ async def migrate_postgres(url: str) -> None:
 
 
 def _sqlite_revision(path: Path) -> str | None:
+    if not path.exists():
+        return None
     connection = sqlite3.connect(path)
     try:
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()

@@ -20,7 +20,7 @@ ORGANIZATION = "organization_id"
 class Record(SQLModel):
     """A row as a value: what a repository returns. Frozen; `changed` gives a copy with other values."""
 
-    model_config = {"frozen": True}  # type: ignore[assignment]
+    model_config = {"frozen": True}
 
     def changed(self: R, **values: Any) -> R:
         """A copy with these values instead; nothing is written."""
@@ -28,7 +28,7 @@ class Record(SQLModel):
 
 
 def construct(record: type[R], values: dict[str, Any]) -> R:
-    """A record from values that the database has checked already: without pydantic's validation (a tenth of the time)."""
+    """A record from values that the database has checked already: skips pydantic's validation (a tenth of the time)."""
     made = record.__new__(record)
     set_attribute = object.__setattr__
     set_attribute(made, "__dict__", values)
@@ -43,7 +43,7 @@ def dialect(name: str) -> Dialect:
     """The SQLAlchemy dialect that a database of this name speaks."""
     if name == "postgresql":
         return postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
-    return sqlite.dialect(paramstyle="qmark")  # type: ignore[no-untyped-call]
+    return sqlite.dialect(paramstyle="qmark")
 
 
 class Compiled:

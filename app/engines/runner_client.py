@@ -40,10 +40,15 @@ class Connection:
         self._hints = hints
         self._calls: dict[int, asyncio.Future[Any]] = {}
         self._last = 0
+        self._broken = False
         self.reading = asyncio.create_task(self._read())
 
+    @property
+    def is_lost(self) -> bool:
+        return self._broken or self.reading.done()
+
     async def call(self, name: str, arguments: dict[str, Any]) -> Any:
-        if self.reading.done():
+        if self.is_lost:
             raise Lost
         self._last += 1
         number = self._last
@@ -54,6 +59,9 @@ class Connection:
             await self._writer.drain()
             return await answer
         except ConnectionError as error:
+            # The end of what can be read may be noticed later than that nothing can be written.
+            self._broken = True
+            self.reading.cancel()
             raise Lost from error
         finally:
             self._calls.pop(number, None)
@@ -138,7 +146,7 @@ class RunnerClient:
         async with self._connecting:
             if self._closed:
                 raise EngineUnavailable("The engine was closed.")
-            if self._connection is None or self._connection.reading.done():
+            if self._is_lost():
                 await self._replace_connection()
             assert self._connection is not None
             return self._connection
@@ -181,7 +189,7 @@ class RunnerClient:
                 delay = min(delay * 2, _BACKOFF[1]) if self._is_lost() else _BACKOFF[0]
 
     def _is_lost(self) -> bool:
-        return self._connection is None or self._connection.reading.done()
+        return self._connection is None or self._connection.is_lost
 
     async def _open(self) -> Connection | None:
         """A connection to a runner that answers and speaks our version."""

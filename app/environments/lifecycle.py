@@ -1,4 +1,4 @@
-"""One pass over one environment: compare what is wanted with what runs, take the steps that are due, and tell the result.
+"""One pass over one environment: compares what is wanted with what runs, takes the due steps, tells the result.
 
 A pass holds nothing in memory that the next one needs: it may be cut off anywhere and begun anew.
 """
@@ -128,9 +128,7 @@ class Lifecycle:
         ports = await self.engine.reserve(environment.id, wanted, epoch=epoch, fixed=fixed) if wanted else {}
         return environment.changed(ports=ports)
 
-    async def _remove_surplus(
-        self, environment: Environment, plan: Plan, observed: dict[str, Observation]
-    ) -> None:
+    async def _remove_surplus(self, environment: Environment, plan: Plan, observed: dict[str, Observation]) -> None:
         surplus = [seen for unit_id, seen in observed.items() if unit_id not in plan.units]
         await asyncio.gather(
             *(
@@ -191,9 +189,7 @@ class Lifecycle:
             reason=reason, message=message, retry_at=None, next_at=moment + timedelta(seconds=BUSY_SECONDS)
         )
 
-    def _failed(
-        self, environment: Environment, units: Sequence[UnitRecord], error: SoundstageError
-    ) -> Outcome:
+    def _failed(self, environment: Environment, units: Sequence[UnitRecord], error: SoundstageError) -> Outcome:
         """What no retry of a unit can mend: a taken port, a missing isolation level, an unreadable secret."""
         retry_at = self.clock() + _backoff(environment.failures)
         failed = environment.changed(
@@ -215,9 +211,7 @@ def _backoff(failures: int) -> timedelta:
     return timedelta(seconds=min(RETRY_LIMIT, RETRY_SECONDS * 2 ** min(failures, 10)))
 
 
-def _status(
-    environment: Environment, units: Sequence[UnitRecord], ready: int, total: int
-) -> EnvironmentStatus:
+def _status(environment: Environment, units: Sequence[UnitRecord], ready: int, total: int) -> EnvironmentStatus:
     if ready == total:
         return EnvironmentStatus.RUNNING
     was_ready = environment.ready_at is not None

@@ -48,7 +48,7 @@ class EventKind(enum.StrEnum):
 
 
 class Environment(Record):
-    """A set of services brought up from a Blueprint: what is wanted (the user's) and what is there (the reconciler's)."""
+    """A set of services from a Blueprint: what is wanted (the user's part) and what is there (the reconciler's)."""
 
     id: str = Field(primary_key=True)
     organization_id: str
@@ -60,9 +60,9 @@ class Environment(Record):
     #: The values of `${secrets.…}`, encrypted.
     secrets: str
     engine: str
-    isolation: Isolation = Field(sa_type=Choice(Isolation))  # type: ignore[call-overload]
+    isolation: Isolation = Field(sa_type=Choice(Isolation))
 
-    desired: Desired = Field(sa_type=Choice(Desired))  # type: ignore[call-overload]
+    desired: Desired = Field(sa_type=Choice(Desired))
     #: Raised by each change of what is wanted; guards users' changes against each other.
     generation: int
     #: Service -> replicas, where scaled away from the Blueprint.
@@ -71,9 +71,9 @@ class Environment(Record):
     attempts: dict[str, int] = Field(sa_type=Json)
     #: Seconds from ready to an automatic stop.
     auto_shutdown: int | None = None
-    shutdown_at: datetime | None = Field(default=None, sa_type=Moment)  # type: ignore[call-overload]
+    shutdown_at: datetime | None = Field(default=None, sa_type=Moment)
 
-    status: EnvironmentStatus = Field(sa_type=Choice(EnvironmentStatus))  # type: ignore[call-overload]
+    status: EnvironmentStatus = Field(sa_type=Choice(EnvironmentStatus))
     observed_generation: int = 0
     #: "service/port/replica" -> number.
     ports: dict[str, int] = Field(sa_type=Json)
@@ -82,20 +82,20 @@ class Environment(Record):
     message: str = ""
     #: Failures in a row, and when the next try is due.
     failures: int = 0
-    retry_at: datetime | None = Field(default=None, sa_type=Moment)  # type: ignore[call-overload]
-    ready_at: datetime | None = Field(default=None, sa_type=Moment)  # type: ignore[call-overload]
+    retry_at: datetime | None = Field(default=None, sa_type=Moment)
+    ready_at: datetime | None = Field(default=None, sa_type=Moment)
 
     lease_owner: str = ""
     #: The fencing token: grows with each change of owner.
     lease_epoch: int = 0
-    lease_until: datetime | None = Field(default=None, sa_type=Moment)  # type: ignore[call-overload]
+    lease_until: datetime | None = Field(default=None, sa_type=Moment)
     #: When the reconciler has to look again; None: when something happens.
-    next_at: datetime | None = Field(default=None, sa_type=Moment)  # type: ignore[call-overload]
+    next_at: datetime | None = Field(default=None, sa_type=Moment)
 
     #: Raised by each visible change; the ETag.
     version: int = 1
-    created_at: datetime = Field(sa_type=Moment)  # type: ignore[call-overload]
-    updated_at: datetime = Field(sa_type=Moment)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=Moment)
+    updated_at: datetime = Field(sa_type=Moment)
 
 
 class EnvironmentTable(Environment, table=True):
@@ -114,17 +114,17 @@ class UnitRecord(Record):
     environment_id: str
     service: str
     replica: int
-    status: UnitStatus = Field(sa_type=Choice(UnitStatus))  # type: ignore[call-overload]
+    status: UnitStatus = Field(sa_type=Choice(UnitStatus))
     handle: str = ""
     pid: int | None = None
     attempt: int = 0
     restarts: int = 0
-    started_at: datetime | None = Field(default=None, sa_type=Moment)  # type: ignore[call-overload]
-    ready_at: datetime | None = Field(default=None, sa_type=Moment)  # type: ignore[call-overload]
+    started_at: datetime | None = Field(default=None, sa_type=Moment)
+    ready_at: datetime | None = Field(default=None, sa_type=Moment)
     #: {"kind", "message", "exit_code", "signal"}
     cause: dict[str, Any] | None = Field(default=None, sa_type=Json)
-    next_restart_at: datetime | None = Field(default=None, sa_type=Moment)  # type: ignore[call-overload]
-    isolation: Isolation = Field(sa_type=Choice(Isolation))  # type: ignore[call-overload]
+    next_restart_at: datetime | None = Field(default=None, sa_type=Moment)
+    isolation: Isolation = Field(sa_type=Choice(Isolation))
     enforced: dict[str, str] = Field(sa_type=Json)
 
 
@@ -139,15 +139,15 @@ class EnvironmentEvent(Record):
     environment_id: str = Field(primary_key=True)
     position: int = Field(primary_key=True, sa_type=BigInteger)
     organization_id: str
-    kind: EventKind = Field(sa_type=Choice(EventKind))  # type: ignore[call-overload]
+    kind: EventKind = Field(sa_type=Choice(EventKind))
     #: The environment's status after it.
-    status: EnvironmentStatus = Field(sa_type=Choice(EnvironmentStatus))  # type: ignore[call-overload]
+    status: EnvironmentStatus = Field(sa_type=Choice(EnvironmentStatus))
     service: str = ""
     message: str = ""
     #: Units that are ready, of how many: for a progress bar.
     ready: int = 0
     total: int = 0
-    at: datetime = Field(sa_type=Moment)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=Moment)
 
 
 class EventTable(EnvironmentEvent, table=True):

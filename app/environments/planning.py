@@ -38,6 +38,7 @@ class PortFacts:
     name: str
     number: int
     url: str
+    public: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,15 @@ def stop_order(environment: Environment) -> list[list[str]]:
 
 def service_facts(environment: Environment) -> list[ServiceFacts]:
     """What is known of the services without asking the engine."""
-    return [
-        _facts(environment, name, service) for name, service in environment.blueprint["services"].items()
-    ]
+    return [_facts(environment, name, service) for name, service in environment.blueprint["services"].items()]
+
+
+def entry_url(environment: Environment) -> str | None:
+    """Where a person enters: a public port, else the first port of a service that no other waits for, else any."""
+    services = service_facts(environment)
+    awaited = {name for facts in services for name in facts.depends_on}
+    doors = [(not port.public, facts.name in awaited, port.url) for facts in services for port in facts.ports]
+    return min(doors, key=lambda door: door[:2], default=(0, 0, None))[2]
 
 
 def _facts(environment: Environment, name: str, service: Mapping[str, Any]) -> ServiceFacts:
@@ -145,7 +152,7 @@ def _facts(environment: Environment, name: str, service: Mapping[str, Any]) -> S
     for port in service["ports"]:
         number = environment.ports.get(f"{name}/{port['name']}/0")
         if number is not None:
-            ports.append(PortFacts(port["name"], number, _url(port["protocol"], number)))
+            ports.append(PortFacts(port["name"], number, _url(port["protocol"], number), port["public"]))
     return ServiceFacts(
         name=name,
         replicas=environment.replicas.get(name, service["replicas"]),

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -93,9 +94,9 @@ class Reconciler:
             self._queued.discard(environment_id)
             task = asyncio.create_task(self._pass(environment_id), name=f"reconcile {environment_id}")
             self._passes[environment_id] = task
-            task.add_done_callback(lambda _, done=environment_id: self._passed(done))
+            task.add_done_callback(partial(self._passed, environment_id))
 
-    def _passed(self, environment_id: str) -> None:
+    def _passed(self, environment_id: str, _: asyncio.Task[None]) -> None:
         self._passes.pop(environment_id, None)
         if environment_id in self._again:
             self._again.discard(environment_id)
@@ -180,9 +181,7 @@ class Reconciler:
         epoch = environment.lease_epoch + (0 if held else 1)
         return await self._take(work, environment, epoch, moment)
 
-    async def _take(
-        self, work: UnitOfWork, environment: Environment, epoch: int, moment: datetime
-    ) -> Environment:
+    async def _take(self, work: UnitOfWork, environment: Environment, epoch: int, moment: datetime) -> Environment:
         until = moment + LEASE
         work.write(
             repository.TAKE_LEASE,
@@ -202,17 +201,15 @@ class Reconciler:
         while True:
             await asyncio.sleep((LEASE - RENEW).total_seconds())
             with suppress(SoundstageError):  # the guard in `_store` tells whether the lease was lost
-                await self._take(
-                    UnitOfWork(self.database, None), environment, environment.lease_epoch, self.clock()
-                )
+                await self._take(UnitOfWork(self.database, None), environment, environment.lease_epoch, self.clock())
 
-    async def _store(
-        self, work: UnitOfWork, before: Environment, units: list[UnitRecord], outcome: Outcome
-    ) -> None:
+    async def _store(self, work: UnitOfWork, before: Environment, units: list[UnitRecord], outcome: Outcome) -> None:
         after = outcome.environment
         if after == before and not outcome.news and list(outcome.units) == units:
             return
-        _write_environment(work, before, after, visible=bool(outcome.news) or list(outcome.units) != units, clock=self.clock)
+        _write_environment(
+            work, before, after, visible=bool(outcome.news) or list(outcome.units) != units, clock=self.clock
+        )
         _write_units(work, units, outcome)
         for news in outcome.news:
             _write_news(work, after, news, self.clock())

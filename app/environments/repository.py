@@ -54,9 +54,7 @@ PAGE_OF_STATUS_BEFORE = statement(
     Environment,
 )
 UNITS_OF = statement(
-    readable(UnitTable)
-    .where(among(_unit.environment_id, "environments"))
-    .order_by(_unit.service, _unit.replica),
+    readable(UnitTable).where(among(_unit.environment_id, "environments")).order_by(_unit.service, _unit.replica),
     UnitRecord,
 )
 EVENTS_AFTER = statement(
@@ -114,7 +112,7 @@ AT_VERSION = change(
 
 
 def _next_event() -> Insert:
-    """An event at the next position. The environment's row is changed first in the same transaction, so none collide."""
+    """An event at the next position. The transaction changes the environment's row first, so that none collide."""
     columns = [column for column in table(EventTable).c if column.name != "position"]
     given = [bindparam(column.name, type_=column.type).label(column.name) for column in columns]
     position = (

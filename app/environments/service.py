@@ -84,9 +84,7 @@ class Environments:
         if status is None:
             found = await self.work.all(repository.PAGE_BEFORE, before=before, limit=limit + 1)
         else:
-            found = await self.work.all(
-                repository.PAGE_OF_STATUS_BEFORE, before=before, status=status, limit=limit + 1
-            )
+            found = await self.work.all(repository.PAGE_OF_STATUS_BEFORE, before=before, status=status, limit=limit + 1)
         return Page(found[:limit], len(found) > limit)
 
     async def units(self, environment_ids: Sequence[str]) -> list[list[UnitRecord]]:
@@ -237,7 +235,9 @@ class Environments:
         """Starts the failed units afresh, at once; what runs is left alone."""
         environment = await self._open(environment_id, expected_version)
         if environment.status not in (EnvironmentStatus.FAILED, EnvironmentStatus.DEGRADED):
-            raise NotFailed(f"Only an environment that failed or is degraded can be retried; it is {environment.status}.")
+            raise NotFailed(
+                f"Only an environment that failed or is degraded can be retried; it is {environment.status}."
+            )
         [units] = await self.units([environment_id])
         attempts = next_attempts(environment.attempts, units)
         return self._request(
@@ -301,9 +301,7 @@ class Environments:
         attempts: dict[str, int] | None = None,
     ) -> Environment:
         attempts = environment.attempts if attempts is None else attempts
-        return self._change(
-            environment, repository.REQUEST, message, desired=desired, status=status, attempts=attempts
-        )
+        return self._change(environment, repository.REQUEST, message, desired=desired, status=status, attempts=attempts)
 
     def _change(self, environment: Environment, statement: Any, message: str, **values: Any) -> Environment:
         moment = self.parts.clock()

@@ -24,7 +24,7 @@ class IdempotencyKey(Record):
     status: int | None = None
     headers: str | None = None
     body: str | None = None
-    created_at: datetime = Field(sa_type=Moment)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=Moment)
 
 
 class IdempotencyKeyTable(IdempotencyKey, table=True):

@@ -90,9 +90,7 @@ class Idempotency:
     async def finish(self, attempt: Attempt, answer: Answer) -> None:
         """Keeps the answer."""
         work = UnitOfWork(self.database, self.organization_id)
-        work.write(
-            repository.ANSWER, key=attempt.key, status=answer.status, headers=answer.headers, body=answer.body
-        )
+        work.write(repository.ANSWER, key=attempt.key, status=answer.status, headers=answer.headers, body=answer.body)
         await work.commit()
 
 

@@ -26,10 +26,10 @@ class Organization(Record):
 
     id: str = Field(primary_key=True)
     name: str
-    plan: Plan = Field(sa_type=Choice(Plan))  # type: ignore[call-overload]
+    plan: Plan = Field(sa_type=Choice(Plan))
     #: For the enterprise plan, whose quota is the organization's own.
     requests_per_minute: int | None = None
-    created_at: datetime = Field(sa_type=Moment)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=Moment)
     version: int = 1
 
 
@@ -43,7 +43,7 @@ class User(Record):
     id: str = Field(primary_key=True)
     email: str
     name: str
-    created_at: datetime = Field(sa_type=Moment)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=Moment)
 
 
 class UserTable(User, table=True):
@@ -57,8 +57,8 @@ class Membership(Record):
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id")
     user_id: str = Field(foreign_key="users.id")
-    role: Role = Field(sa_type=Choice(Role))  # type: ignore[call-overload]
-    created_at: datetime = Field(sa_type=Moment)  # type: ignore[call-overload]
+    role: Role = Field(sa_type=Choice(Role))
+    created_at: datetime = Field(sa_type=Moment)
 
 
 class MembershipTable(Membership, table=True):
@@ -78,9 +78,9 @@ class ApiKey(Record):
     prefix: str
     hash: str
     scopes: list[str] = Field(sa_type=Json)
-    created_at: datetime = Field(sa_type=Moment)  # type: ignore[call-overload]
-    last_used_at: datetime | None = Field(default=None, sa_type=Moment)  # type: ignore[call-overload]
-    revoked_at: datetime | None = Field(default=None, sa_type=Moment)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=Moment)
+    last_used_at: datetime | None = Field(default=None, sa_type=Moment)
+    revoked_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class ApiKeyTable(ApiKey, table=True):

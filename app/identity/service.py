@@ -39,9 +39,7 @@ async def authenticate(database: Database, bearer: str, *, clock: Clock = now) -
         raise Unauthorized("This API key is not known, or was revoked.")
     moment = clock()
     if credential.last_used_at is None or moment - credential.last_used_at > LAST_USED_EVERY:
-        work.write(
-            repository.KEY_USED, id=credential.id, organization_id=credential.organization_id, moment=moment
-        )
+        work.write(repository.KEY_USED, id=credential.id, organization_id=credential.organization_id, moment=moment)
         await work.commit()
     return Actor(
         organization_id=credential.organization_id,

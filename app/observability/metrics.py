@@ -19,7 +19,10 @@ class Metrics:
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         self.requests = Counter(
-            "soundstage_requests", "Requests by route and status.", ("route", "method", "status"), registry=self.registry
+            "soundstage_requests",
+            "Requests by route and status.",
+            ("route", "method", "status"),
+            registry=self.registry,
         )
         self.seconds = Histogram(
             "soundstage_request_seconds",

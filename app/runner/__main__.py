@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from app.runner.folders import DataFolder, make_private
@@ -21,6 +22,7 @@ from app.runner.server import Server
 _log = logging.getLogger("app.runner")
 #: Seconds between two looks whether the data directory is still there.
 _FOLDER_INTERVAL = 2.0
+_LOCK_TRIES = 50
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -39,9 +41,14 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 def take_lock(data: DataFolder) -> int | None:
     """The descriptor that keeps others out; None when another runner lives."""
     handle = os.open(data.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    # One that was killed a moment ago may still hold it.
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            time.sleep(0.02)
+    else:
         os.close(handle)
         return None
     os.ftruncate(handle, 0)
@@ -51,7 +58,7 @@ def take_lock(data: DataFolder) -> int | None:
 
 async def end_with_the_folder(data: DataFolder, host: Host, done: asyncio.Event) -> None:
     """Nobody could reach or replace a runner whose data directory was removed: it ends with all that it runs."""
-    while data.lock.exists():
+    while data.lock.exists():  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(_FOLDER_INTERVAL)
     _log.warning("%s is gone", data.root)
     await host.stop_all()

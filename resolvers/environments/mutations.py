@@ -27,7 +27,9 @@ class SecretInput:
 @strawberry.input(description="What to bring up.")
 class CreateEnvironmentInput:
     blueprint: BlueprintDocument = strawberry.field(description="The Blueprint.")
-    name: str | None = strawberry.field(default=None, description="1 to 100 characters; the Blueprint's name by default.")
+    name: str | None = strawberry.field(
+        default=None, description="1 to 100 characters; the Blueprint's name by default."
+    )
     auto_shutdown: Duration | None = strawberry.field(
         default=None, description="Stop by itself this long after it was ready; the Blueprint's value by default."
     )
@@ -73,7 +75,9 @@ class BlueprintProblem:
 @strawberry.type(description="The result of checking a Blueprint.")
 class BlueprintValidation:
     valid: bool = strawberry.field(description="Whether an environment can be created from it.")
-    errors: list[BlueprintProblem] = strawberry.field(description="Every problem at once, in the order of the document.")
+    errors: list[BlueprintProblem] = strawberry.field(
+        description="Every problem at once, in the order of the document."
+    )
     services: list[str] = strawberry.field(description="The services that would run; empty when it is not valid.")
     blueprint: JSON | None = strawberry.field(description="The Blueprint with defaults filled in; null when not valid.")
 
@@ -110,23 +114,15 @@ class EnvironmentMutations:
         return environment(changed)
 
     @mutation("Stops all services; folders, volumes and ports are kept.", WRITE, audited="environment.stop")
-    async def stop_environment(
-        self, info: Info[Context, None], id: Id, if_version: IfVersion = None
-    ) -> Environment:
+    async def stop_environment(self, info: Info[Context, None], id: Id, if_version: IfVersion = None) -> Environment:
         return environment(await info.context.environments.stop(id, expected_version=if_version))
 
     @mutation("Brings a stopped environment up again where it left off.", WRITE, audited="environment.resume")
-    async def resume_environment(
-        self, info: Info[Context, None], id: Id, if_version: IfVersion = None
-    ) -> Environment:
+    async def resume_environment(self, info: Info[Context, None], id: Id, if_version: IfVersion = None) -> Environment:
         return environment(await info.context.environments.resume(id, expected_version=if_version))
 
-    @mutation(
-        "Starts what failed afresh, at once. What runs is left alone.", WRITE, audited="environment.retry"
-    )
-    async def retry_environment(
-        self, info: Info[Context, None], id: Id, if_version: IfVersion = None
-    ) -> Environment:
+    @mutation("Starts what failed afresh, at once. What runs is left alone.", WRITE, audited="environment.retry")
+    async def retry_environment(self, info: Info[Context, None], id: Id, if_version: IfVersion = None) -> Environment:
         return environment(await info.context.environments.retry(id, expected_version=if_version))
 
     @mutation(
@@ -134,24 +130,18 @@ class EnvironmentMutations:
         WRITE,
         audited="environment.delete",
     )
-    async def delete_environment(
-        self, info: Info[Context, None], id: Id, if_version: IfVersion = None
-    ) -> Environment:
+    async def delete_environment(self, info: Info[Context, None], id: Id, if_version: IfVersion = None) -> Environment:
         return environment(await info.context.environments.delete(id, expected_version=if_version))
 
     @mutation("Sets how many replicas of a service run.", WRITE, audited="environment.scale")
     async def scale_environment_service(
         self, info: Info[Context, None], id: Id, input: ScaleServiceInput, if_version: IfVersion = None
     ) -> Environment:
-        scaled = await info.context.environments.scale(
-            id, input.service, input.replicas, expected_version=if_version
-        )
+        scaled = await info.context.environments.scale(id, input.service, input.replicas, expected_version=if_version)
         return environment(scaled)
 
     @mutation("Checks a Blueprint without creating anything.", READ, audited="blueprint.validate")
-    async def validate_blueprint(
-        self, info: Info[Context, None], input: ValidateBlueprintInput
-    ) -> BlueprintValidation:
+    async def validate_blueprint(self, info: Info[Context, None], input: ValidateBlueprintInput) -> BlueprintValidation:
         checked = check(input.blueprint)  # type: ignore[arg-type]
         errors = [
             BlueprintProblem(

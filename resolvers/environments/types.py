@@ -15,22 +15,24 @@ from app.core.streams import End, Gap
 from app.engines.base import Isolation, LogBatch, UnitStatus
 from app.environments import models
 from app.environments.cursors import encode_offsets
-from app.environments.planning import ServiceFacts, service_facts
+from app.environments.planning import ServiceFacts, entry_url, service_facts
 from resolvers.context import Context
 from resolvers.node import Node
 
-EnvironmentStatus = strawberry.enum(
-    models.EnvironmentStatus, name="EnvironmentStatus", description="Where an environment is in its life."
+EnvironmentStatus = models.EnvironmentStatus
+strawberry.enum(EnvironmentStatus, name="EnvironmentStatus", description="Where an environment is in its life.")
+DesiredStatus = models.Desired
+strawberry.enum(
+    DesiredStatus, name="DesiredStatus", description="What an environment is to be; the server makes it so."
 )
-DesiredStatus = strawberry.enum(
-    models.Desired, name="DesiredStatus", description="What an environment is to be; the server makes it so."
+IsolationLevel = Isolation
+strawberry.enum(
+    IsolationLevel,
+    name="IsolationLevel",
+    description="How far services are kept from the machine. Never lowered silently.",
 )
-IsolationLevel = strawberry.enum(
-    Isolation, name="IsolationLevel", description="How far services are kept from the machine. Never lowered silently."
-)
-InstanceStatus = strawberry.enum(
-    UnitStatus, name="InstanceStatus", description="How one replica of a service is."
-)
+InstanceStatus = UnitStatus
+strawberry.enum(InstanceStatus, name="InstanceStatus", description="How one replica of a service is.")
 
 
 @strawberry.enum(description="How a service is, over all its replicas.")
@@ -60,7 +62,7 @@ class ProgressKind(enum.StrEnum):
 @strawberry.type(description="Why a replica is not running.")
 class Cause:
     kind: str = strawberry.field(
-        description="`exit`, `signal`, `out_of_memory`, `probe`, `spawn`, `port` or `lost` (ended while nobody watched)."
+        description="`exit`, `signal`, `out_of_memory`, `probe`, `spawn`, `port` or `lost` (ended unwatched)."
     )
     message: str = strawberry.field(description="The cause in a sentence.")
     exit_code: int | None = strawberry.field(description="The exit code, where the program ended by itself.")
@@ -128,17 +130,19 @@ class Environment(Node):
     created_at: datetime = strawberry.field(description="When it was created.")
     updated_at: datetime = strawberry.field(description="When it last changed visibly.")
     ready_at: datetime | None = strawberry.field(description="When all services were ready; null when it does not run.")
-    blueprint: JSON = strawberry.field(description="The validated Blueprint, defaults filled in. Secrets are not in it.")
+    blueprint: JSON = strawberry.field(
+        description="The validated Blueprint, defaults filled in. Secrets are not in it."
+    )
     source: str = strawberry.field(description="The Blueprint's text as it was given; empty when it was an object.")
     record: strawberry.Private[models.Environment]
 
-    @strawberry.field(description="Its services, in the order of the Blueprint.")
+    @strawberry.field(description="Its services, in the order of the Blueprint.")  # type: ignore[untyped-decorator]
     async def services(self, info: Info[Context, None]) -> list[EnvironmentService]:
         return services_of(self.record, await info.context.units.load(self.record.id))
 
-    @strawberry.field(description="Where the environment is reached: the first public port that the Blueprint names.")
+    @strawberry.field(description="Where it is entered: a public port, else any that none awaits.")  # type: ignore[untyped-decorator]
     def url(self) -> str | None:
-        return next((facts.ports[0].url for facts in service_facts(self.record) if facts.ports), None)
+        return entry_url(self.record)
 
 
 def environment(record: models.Environment) -> Environment:
@@ -173,8 +177,7 @@ def services_of(record: models.Environment, units: Sequence[models.UnitRecord]) 
     """The services of an environment with what is known of their replicas."""
     idle = ServiceStatus.STOPPED if record.status in _IDLE else ServiceStatus.PENDING
     return [
-        _service(facts, [unit for unit in units if unit.service == facts.name], idle)
-        for facts in service_facts(record)
+        _service(facts, [unit for unit in units if unit.service == facts.name], idle) for facts in service_facts(record)
     ]
 
 
@@ -223,9 +226,7 @@ def _instance(unit: models.UnitRecord) -> ServiceInstance:
         restarts=unit.restarts,
         started_at=unit.started_at,
         ready_at=unit.ready_at,
-        cause=Cause(
-            kind=cause["kind"], message=cause["message"], exit_code=cause["exit_code"], signal=cause["signal"]
-        )
+        cause=Cause(kind=cause["kind"], message=cause["message"], exit_code=cause["exit_code"], signal=cause["signal"])
         if cause
         else None,
         next_restart_at=unit.next_restart_at,
@@ -283,22 +284,35 @@ def progress(item: tuple[int, models.EnvironmentEvent] | Gap | End, position: in
 def _mark(cursor: str, kind: ProgressKind, gap: StreamGap | None, end: StreamEnd | None) -> EnvironmentProgress:
     message = f"Items {gap.start} to {gap.end} are no longer kept" if gap else f"End: {end.reason}" if end else ""
     return EnvironmentProgress(
-        cursor=cursor, kind=kind, status=None, service=None, message=message, ready=0, total=0, at=None, gap=gap, end=end
+        cursor=cursor,
+        kind=kind,
+        status=None,
+        service=None,
+        message=message,
+        ready=0,
+        total=0,
+        at=None,
+        gap=gap,
+        end=end,
     )
 
 
 @strawberry.type(description="Lines of one replica's output that follow each other, a gap in it, or the end.")
 class EnvironmentLogs:
-    cursor: str = strawberry.field(description="Resume behind this item with `after`; holds the place in every service.")
+    cursor: str = strawberry.field(
+        description="Resume behind this item with `after`; holds the place in every service."
+    )
     service: str = strawberry.field(description="The service that wrote them; empty at the end.")
     replica: int = strawberry.field(description="Which replica, from 0.")
     start: str = strawberry.field(description="The offset of the first byte in the replica's whole output.")
     finish: str = strawberry.field(description="The offset behind the last byte.")
     at: datetime | None = strawberry.field(description="When the server saw them, to about 0.1 s.")
     lines: list[str] = strawberry.field(
-        description="Without line ends. Bytes that are no UTF-8 appear as `\\xNN`; a line over 64 KiB is cut and marked."
+        description="Without line ends. What is no UTF-8 appears as `\\xNN`; a line over 64 KiB is cut and marked."
     )
-    gap: StreamGap | None = strawberry.field(description="Set when these bytes are gone or were skipped; `lines` is empty.")
+    gap: StreamGap | None = strawberry.field(
+        description="Set when these bytes are gone or were skipped; `lines` is empty."
+    )
     end: StreamEnd | None = strawberry.field(description="Set on the last item.")
 
 

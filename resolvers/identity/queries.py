@@ -33,9 +33,7 @@ class IdentityQueries:
         )
 
     @query("The organization's API keys, newest first, revoked ones included.", CREDENTIALS)
-    async def api_keys(
-        self, info: Info[Context, None], first: First = None, after: After = None
-    ) -> Connection[ApiKey]:
+    async def api_keys(self, info: Info[Context, None], first: First = None, after: After = None) -> Connection[ApiKey]:
         limit = page_size(first, info.context.largest_page)
         page = await info.context.identity.keys(limit, decode_cursor(after))
         return connection(page, _id, api_key, after)

@@ -10,8 +10,10 @@ from app.core.actor import Role
 from app.identity import models
 from resolvers.node import Node
 
-MemberRole = strawberry.enum(Role, name="MemberRole", description="What a member may do in an organization.")
-Plan = strawberry.enum(models.Plan, name="Plan", description="What the organization has subscribed to; sets its limits.")
+MemberRole = Role
+strawberry.enum(MemberRole, name="MemberRole", description="What a member may do in an organization.")
+Plan = models.Plan
+strawberry.enum(Plan, name="Plan", description="What the organization has subscribed to; sets its limits.")
 
 
 @strawberry.type(description="A tenant: everything belongs to one.")
@@ -50,9 +52,7 @@ class CreatedApiKey:
 
 def organization(record: models.Organization) -> Organization:
     """The record as GraphQL shows it."""
-    return Organization(
-        id=strawberry.ID(record.id), name=record.name, plan=record.plan, created_at=record.created_at
-    )
+    return Organization(id=strawberry.ID(record.id), name=record.name, plan=record.plan, created_at=record.created_at)
 
 
 def api_key(record: models.ApiKey) -> ApiKey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 from alembic import context
 from sqlalchemy import Connection, create_engine, pool, text
@@ -15,7 +16,7 @@ from app.database.types import Choice, Json, Moment
 LOCK = 8_140_611_920
 
 
-def render(kind: str, item: object, autogen_context: object) -> str | bool:
+def render(kind: str, item: object, autogen_context: object) -> str | Literal[False]:
     """Our column types as a migration writes them."""
     if kind != "type":
         return False
