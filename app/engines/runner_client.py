@@ -21,6 +21,7 @@ from app.runner.process_table import stat_of
 
 #: Seconds in which a started runner has to answer: it adopts what runs before it does.
 _START_TIME = 20.0
+_START_TRIES = 3
 _BACKOFF = (0.05, 5.0)
 _PACKAGE_ROOT = str(Path(app.__file__ or ".").resolve().parent.parent)
 #: Puts the runner into the background: no child of ours, so it outlives us, and init reaps it.
@@ -216,6 +217,16 @@ class RunnerClient:
         return None
 
     async def _start(self) -> Connection:
+        for _ in range(_START_TRIES):
+            connection = await self._start_once()
+            if connection is not None:
+                return connection
+        raise EngineUnavailable(
+            f"The runner does not start. Its log ends with: {_last_line(self._data.log)}", log=str(self._data.log)
+        )
+
+    async def _start_once(self) -> Connection | None:
+        """None when the runner ended: for a reason of its own, or since one that was just killed still had the lock."""
         pid = await self._spawn()
         deadline = time.monotonic() + _START_TIME
         delay = 0.005
@@ -228,9 +239,7 @@ class RunnerClient:
             if _is_dead(pid) and not _is_locked(self._data.lock):
                 break
             delay = min(delay * 1.2, 0.05)
-        raise EngineUnavailable(
-            f"The runner does not start. Its log ends with: {_last_line(self._data.log)}", log=str(self._data.log)
-        )
+        return None
 
     async def _spawn(self) -> int:
         make_private(self._data.root)

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 from app.runner.folders import DataFolder, make_private
@@ -22,7 +21,6 @@ from app.runner.server import Server
 _log = logging.getLogger("app.runner")
 #: Seconds between two looks whether the data directory is still there.
 _FOLDER_INTERVAL = 2.0
-_LOCK_TRIES = 50
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -41,14 +39,9 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 def take_lock(data: DataFolder) -> int | None:
     """The descriptor that keeps others out; None when another runner lives."""
     handle = os.open(data.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    # One that was killed a moment ago may still hold it.
-    for _ in range(_LOCK_TRIES):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            time.sleep(0.02)
-    else:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         os.close(handle)
         return None
     os.ftruncate(handle, 0)

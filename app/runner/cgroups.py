@@ -87,7 +87,7 @@ class Cgroups:
         folders: list[str] = []
         for name in used:
             folder = self.bases[name] / unit_id.replace("/", ":")
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             value = wanted[name]
             if value is not None:
                 self._limit(folder, name, value)

@@ -94,7 +94,8 @@ class Unit:
     working_directory: str = ""
     #: Port name -> number; reserved beforehand by `Engine.reserve`.
     ports: Mapping[str, int] = field(default_factory=dict)
-    #: Volume name -> absolute mount path. Engines without mounts of their own link it (see `volumes_variable`).
+    #: Volume name -> mount path. SOUNDSTAGE_VOLUME_<NAME> holds the real path in every isolation level. Processes see
+    #: the mount path itself only in a namespace of their own, or when it is relative: then it is a link in `work`.
     volumes: Mapping[str, str] = field(default_factory=dict)
     probe: Probe | None = None
     restart: Restart = field(default_factory=Restart)

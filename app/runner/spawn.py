@@ -31,6 +31,8 @@ _RESET_SIGNALS = [s for s in signal.valid_signals() if s not in (signal.SIGKILL,
 def variables_of(unit: Unit, folder: EnvironmentFolder, runner_id: str, *, helper: bool = False) -> dict[str, str]:
     variables = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     variables.setdefault("PATH", _DEFAULT_PATH)
+    # Output goes to a file, where Python would hold it back until a block is full.
+    variables["PYTHONUNBUFFERED"] = "1"
     for name in unit.volumes:
         variables[volume_variable(name)] = str(folder.volumes / name)
     variables.update(unit.variables)

@@ -203,9 +203,10 @@ class Supervisor:
             self._set(UnitStatus.STOPPING, None)
             await self._run.stop(self._hurry)
             self._run = None
-        if self.record.status is not UnitStatus.STOPPED:
+        elif self.record.status is not UnitStatus.STOPPED:
             mark = f"{self._context.runner_id}:{self.record.unit.id}"
             await kill_all(self._context.table, lambda snapshot: snapshot.family(mark, None))
+        if self.record.status is not UnitStatus.STOPPED:
             self.record.next_restart_at = None
             self._set(UnitStatus.STOPPED, None)
 

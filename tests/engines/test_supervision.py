@@ -347,3 +347,15 @@ async def test_a_unit_that_ended_while_applied_again_is_seen(process_engine: Pro
 
     assert again.status is UnitStatus.COMPLETED
     assert (await one(process_engine, "env1/api/0")).restarts == 0
+
+
+async def test_units_end_while_their_probes_run(process_engine: ProcessEngine, machine: Machine) -> None:
+    """A cancellation that meets the end of a probe is not lost."""
+    probe = Probe(ProbeKind.EXEC, command=("true",), interval=0.005)
+    for number in range(5):
+        environment = f"env{number}"
+        units = [unit(f"s{n}", environment=environment, probe=probe) for n in range(10)]
+        await asyncio.gather(*(process_engine.apply(u, epoch=1) for u in units))
+        await asyncio.wait_for(process_engine.destroy(environment, epoch=1), 5)
+
+    assert machine.processes() == []

@@ -1,0 +1,144 @@
+"""The HTTP server around the product: a socket taken early, a start that is told, and an end in time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from typing import Any
+
+import uvicorn
+
+from app.cli.exits import CliError, Exit
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+#: Seconds that requests under way have to end.
+GRACE = 8
+KEEP_ALIVE = 75
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; raises `CliError` that tells what to do."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        found = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise _cannot(host, port, error) from None
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+        # Bound alone, two servers could hold the port until one listens.
+        found.listen(2048)
+    except OSError as error:
+        found.close()
+        raise _cannot(host, port, error) from None
+    return found
+
+
+def _cannot(host: str, port: int, error: OSError) -> CliError:
+    if error.errno == errno.EADDRINUSE:
+        hint = f"take another port: --port {port + 1 if port < 65535 else 8000}   or any free one: --port 0"
+        return CliError(f"Port {port} of {host} is in use.", hint, exit_code=Exit.USAGE)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return CliError(f"Port {port} is not permitted to you.", "take one above 1023: --port 8000", exit_code=Exit.USAGE)
+    why = error.strerror or str(error)
+    return CliError(f"{host}:{port} cannot be listened on: {why}.", "--host 127.0.0.1", exit_code=Exit.USAGE)
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where clients on this machine reach the socket."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class HttpServer(uvicorn.Server):
+    """Uvicorn, with signals left to us."""
+
+    def __init__(self, app: App, ready: Callable[[], None], *, message_limit: int) -> None:
+        self._ready = ready
+        self._drain = Drain(app)
+        super().__init__(
+            uvicorn.Config(
+                app=self._drain,  # type: ignore[arg-type]
+                loop="none",
+                http="httptools",
+                ws="websockets-sansio",
+                ws_max_size=message_limit,
+                ws_max_queue=32,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE,
+                timeout_graceful_shutdown=GRACE,
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        """Ends after the requests under way; at once when it is called again."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self._drain.begin()
+
+
+class Drain:
+    """Ends event streams when the server stops: they would last until the deadline, and their clients resume anyway."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._stopping = asyncio.Event()
+
+    def begin(self) -> None:
+        """The server stops."""
+        self._stopping.set()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body_read = started = ended = False
+
+        async def read() -> Message:
+            nonlocal body_read
+            if not body_read:
+                message = await receive()
+                body_read = not message.get("more_body", False)
+                return message
+            # After the body there is only the news that the client left: those who wait for it are streams.
+            return await self._disconnect(receive)
+
+        async def write(message: Message) -> None:
+            nonlocal started, ended
+            started = True
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
+            await send(message)
+
+        await self._app(scope, read, write)
+        if started and not ended and self._stopping.is_set():
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _disconnect(self, receive: Receive) -> Message:
+        left, stopping = asyncio.ensure_future(receive()), asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({left, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return left.result() if left.done() else {"type": "http.disconnect"}
+        finally:
+            left.cancel()
+            stopping.cancel()

@@ -1,0 +1,53 @@
+"""`make bench`: measures, prints, and writes benchmarks/RESULTS.md. `make bench ARGS=logs` measures one part."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks import logs, provisioning, storage
+
+PARTS = {
+    "provisioning": (
+        "Bringing up ten services",
+        "| what | median | beyond by hand |\n|---|---|---|",
+        provisioning.measure,
+    ),
+    "logs": (
+        "Logs under load",
+        "| what | lines | gaps | accounting | API beside it | CPU |\n|---|---|---|---|---|---|",
+        logs.measure,
+    ),
+    "storage": ("The data layer", "| what | ours | peer | ratio |\n|---|---|---|---|", storage.measure),
+}
+PACKAGES = ("strawberry-graphql", "starlette", "uvicorn", "sqlmodel", "sqlalchemy", "aiosqlite")
+
+
+def main() -> None:
+    """Measures the parts that were named, or all."""
+    named = [name for name in sys.argv[1:] if name in PARTS] or list(PARTS)
+    sections = []
+    for name in named:
+        title, head, measure = PARTS[name]
+        section = "\n".join([f"## {title}", "", head, *measure(), ""])
+        print(section)
+        sections.append(section)
+    if named == list(PARTS):
+        versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+        lines = [
+            "# Results",
+            "",
+            f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}. Python {platform.python_version()}, "
+            f"{platform.system()} {platform.machine()}; {versions}.",
+            "Machines are noisy: trust ratios and medians, not single figures.",
+            "",
+            *sections,
+        ]
+        Path(__file__).with_name("RESULTS.md").write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Organizations are apart: every operation and every route, asked for what belongs to somebody else.
+
+The answer has to be the same as for an id that nobody has, and nothing of the other organization may be in it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.support.samples import (
+    MISSING,
+    OPERATIONS,
+    ROUTE_SAMPLES,
+    ROUTES,
+    SAMPLES,
+    STREAMS,
+    Facts,
+    document,
+    facts,
+    root_fields,
+    steady,
+)
+from tests.support.serving import Client, Served
+from tests.support.sockets import Refused, connected
+
+pytestmark = pytest.mark.anyio
+
+FIELDS = sorted(set(root_fields()) & set(SAMPLES))
+#: Asks for something by its id that belongs to an organization.
+NAMING = [name for name in FIELDS if SAMPLES[name].arguments(Facts("mine")) != SAMPLES[name].arguments(Facts("yours"))]
+NAMING += [name for name in FIELDS if SAMPLES[name].arguments(Facts(key="k")) != SAMPLES[name].arguments(Facts(key="l"))]
+ROUTES_NAMING = [name for name in sorted(OPERATIONS) if "/environments/{id}" in OPERATIONS[name].path]
+
+
+def test_every_operation_that_takes_an_environment_is_asked() -> None:
+    by_id = {name for name, field in root_fields().items() if "id" in field.args} - {"Query.blueprintTemplate"}
+
+    assert by_id == set(NAMING)
+
+
+@pytest.mark.parametrize("name", NAMING)
+async def test_what_is_somebody_elses_looks_like_what_nobody_has(shared: Served, name: str) -> None:
+    owner, stranger = await shared.newcomer(), await shared.newcomer()
+    theirs = await facts(owner, SAMPLES[name].given)
+    before = await _state(owner, theirs)
+
+    foreign = await _ask(stranger, name, theirs)
+    missing = await _ask(stranger, name, Facts())
+
+    assert steady(foreign) == steady(missing)
+    assert "private" not in foreign
+    assert await _state(owner, theirs) == before, "a stranger changed it"
+
+
+@pytest.mark.parametrize("name", NAMING)
+async def test_an_id_in_a_list_of_another_kind_finds_nothing(shared: Served, name: str) -> None:
+    """An organization's own id, or nonsense, in the place of an environment's."""
+    client = await shared.newcomer()
+
+    for wrong in (client.tenant.id, "env_", "", "' OR 1=1 --", "x" * 5_000, "env_" + "0" * 25 + "\u0000"):
+        answer = json.loads(await _ask(client, name, Facts(wrong, wrong, wrong)))
+        if name == "Query.node" and wrong == client.tenant.id:
+            continue
+        errors = answer.get("errors")
+        assert errors or set(answer["data"].values()) == {None}, f"{name} finds {wrong!r}"
+        assert not errors or errors[0]["extensions"]["code"] in ("NOT_FOUND", "INVALID_REQUEST"), answer
+
+
+@pytest.mark.parametrize("name", [name for name in FIELDS if name not in NAMING])
+async def test_what_lists_or_tells_holds_nothing_of_others(shared: Served, name: str) -> None:
+    owner, stranger = await shared.newcomer(), await shared.newcomer()
+    theirs = await facts(owner, "running")
+
+    answer = await _ask(stranger, name, theirs)
+
+    for secret in (theirs.environment, theirs.key, owner.tenant.id, owner.tenant.user_id, "private-"):
+        assert secret not in answer
+
+
+@pytest.mark.parametrize("name", ROUTES_NAMING)
+async def test_a_route_to_somebody_elses_looks_like_one_to_nothing(shared: Served, name: str) -> None:
+    owner, stranger = await shared.newcomer(), await shared.newcomer()
+    theirs = await facts(owner, ROUTE_SAMPLES[name].given)
+    before = await _state(owner, theirs)
+
+    foreign = await _request(shared, stranger, name, theirs)
+    missing = await _request(shared, stranger, name, Facts())
+
+    assert foreign[0] == 404
+    assert (foreign[0], steady(foreign[1])) == (missing[0], steady(missing[1]))
+    assert "private" not in foreign[1]
+    assert await _state(owner, theirs) == before, "a stranger changed it"
+
+
+@pytest.mark.parametrize("name", sorted(set(ROUTES) - set(ROUTES_NAMING)))
+async def test_a_route_that_lists_holds_nothing_of_others(shared: Served, name: str) -> None:
+    owner, stranger = await shared.newcomer(), await shared.newcomer()
+    theirs = await facts(owner, "running")
+
+    _, answer = await _request(shared, stranger, name, theirs)
+
+    for secret in (theirs.environment, theirs.key, owner.tenant.id, owner.tenant.user_id, "private-"):
+        assert secret not in answer
+
+
+@pytest.mark.parametrize("name", [*sorted(ROUTES), *sorted(STREAMS)])
+async def test_a_route_needs_a_key_unless_it_is_public(shared: Served, name: str) -> None:
+    client = await shared.newcomer()
+    known = await facts(client, ROUTE_SAMPLES[name].given)
+
+    status, _ = await _request(shared, client.with_key(None), name, known)
+
+    public = OPERATIONS[name].access is None
+    assert status == (OPERATIONS[name].status if public else 401)
+
+
+async def test_cursors_and_pages_of_others_show_nothing(shared: Served) -> None:
+    owner, stranger = await shared.newcomer(), await shared.newcomer()
+    for number in range(3):
+        await owner.create(name=f"private-{number}")
+    page = (await owner.get("/v1/environments", params={"limit": 1})).json()
+
+    answer = await stranger.get("/v1/environments", params={"cursor": page["meta"]["nextCursor"]})
+
+    assert answer.json()["data"] == []
+
+
+async def test_an_idempotency_key_of_another_organization_is_free(shared: Served) -> None:
+    owner, stranger = await shared.newcomer(), await shared.newcomer()
+    body = {"blueprint": {"services": {"web": {"run": "serve"}}}, "name": "private-name"}
+    headers = {"Idempotency-Key": "the-same-key"}
+
+    first = await owner.post("/v1/environments", json=body, headers=headers)
+    second = await stranger.post("/v1/environments", json={**body, "name": "other"}, headers=headers)
+
+    assert first.status_code == second.status_code == 202
+    assert second.json()["data"]["name"] == "other"
+    assert first.json()["data"]["id"] != second.json()["data"]["id"]
+
+
+async def test_the_header_of_another_organization_is_refused(shared: Served) -> None:
+    owner, stranger = await shared.newcomer(), await shared.newcomer()
+
+    refused = await stranger.get("/v1/environments", headers={"X-Organization-ID": owner.tenant.id})
+    own = await stranger.get("/v1/environments", headers={"X-Organization-ID": stranger.tenant.id})
+
+    assert refused.status_code == 403
+    assert owner.tenant.id not in refused.text
+    assert own.status_code == 200
+
+
+async def _ask(client: Client, name: str, known: Facts) -> str:
+    arguments = SAMPLES[name].arguments(known)
+    query = document(name, arguments)
+    if name.startswith("Subscription."):
+        return json.dumps((await client.stream(query, arguments))[0])
+    return json.dumps(await client.ask(query, arguments))
+
+
+async def _request(served: Served, client: Client, name: str, known: Facts) -> tuple[int, str]:
+    operation, sample = OPERATIONS[name], ROUTE_SAMPLES[name]
+    path = re.sub(r"\{(\w+)\}", lambda found: sample.path(known)[found[1]], operation.path)
+    if operation.is_stream:
+        try:
+            async with connected(served.product.app, path, key=client.key) as socket:
+                return 101, json.dumps(await socket.all())
+        except Refused as refused:
+            return refused.status, json.dumps(refused.body)
+    response = await client.request(operation.method, path, params=sample.query, json=sample.body)
+    return response.status_code, response.text
+
+
+async def _state(owner: Client, known: Facts) -> Any:
+    environment = "environment(id: $id) { name status desiredStatus generation autoShutdown services { replicas } }"
+    query = f"query ($id: ID!) {{ {environment} apiKeys {{ nodes {{ id revokedAt }} }} }}"
+    return await owner.data(query, {"id": known.environment})
+
+
+def test_the_missing_ids_are_well_formed() -> None:
+    assert all(re.fullmatch(r"[a-z]+_[0-9a-z]{26}", missing) for missing in MISSING.values())

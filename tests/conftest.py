@@ -1,0 +1,91 @@
+"""Fixtures of all tests: a real database of each kind, a server with an engine in memory, organizations with keys."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from app.database.changes import Database
+from app.settings import Settings
+from tests.support.clock import MockClock
+from tests.support.databases import KINDS, Databases
+from tests.support.live import LiveServer
+from tests.support.serving import Served
+from tests.support.tenants import Tenant, found
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def clock() -> MockClock:
+    return MockClock()
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Makes databases of each kind; PostgreSQL is started when the first one is asked for."""
+    with Databases(tmp_path_factory.mktemp("databases")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which database: a test that asks for it, or for what needs it, runs once with each."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+async def database(databases: Databases, kind: str) -> AsyncIterator[Database]:
+    """A database of its own, migrated and empty."""
+    async with databases.opened(kind) as made:
+        yield made
+
+
+@pytest.fixture
+async def organization(database: Database) -> Tenant:
+    """An organization in `database`, with its owner's key."""
+    return await found(database)
+
+
+@pytest.fixture
+async def serve(databases: Databases, tmp_path: Path, kind: str) -> AsyncIterator[Callable[..., Awaitable[Served]]]:
+    """Starts servers: `await serve(production=True)`. Each has a database of its own."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**settings: object) -> Served:
+            data_dir = tmp_path / f"data-{len(list(tmp_path.iterdir()))}"
+            given = {"data_dir": data_dir, "database_url": await databases.url(kind, data_dir), **settings}
+            return await stack.enter_async_context(Served(Settings(**given)))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+async def shared(
+    databases: Databases, kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Served]:
+    """One server for all tests of a module, which keep apart by `await shared.newcomer()`."""
+    data_dir = tmp_path_factory.mktemp("shared") / "data"
+    settings = Settings(data_dir=data_dir, database_url=await databases.url(kind, data_dir))
+    async with Served(settings) as started:
+        yield started
+
+
+@pytest.fixture
+async def server(serve: Callable[..., Awaitable[Served]]) -> Served:
+    """A server in this process, with an organization whose owner asks."""
+    return await serve()
+
+
+@pytest.fixture
+def live(databases: Databases, tmp_path: Path) -> Iterator[LiveServer]:
+    """A server that listens on a port of this machine, on SQLite."""
+    with LiveServer(Settings(data_dir=tmp_path / "data", database_url="")) as started:
+        yield started
