@@ -70,13 +70,11 @@ class Guard(FieldExtension):
 
 
 class StreamGuard(Guard):
-    """The same for a subscription, whose resolver is an async generator."""
+    """The same for a subscription, whose resolver is an async generator: nothing is awaited before the first item."""
 
-    def resolve(self, next_: Callable[..., Any], source: Any, info: Info[Context, None], **arguments: Any) -> Any:
+    def resolve_async(self, next_: Callable[..., Any], source: Any, info: Info[Context, None], **arguments: Any) -> Any:
         self.check(info.context)
         return next_(source, info, **arguments)
-
-    resolve_async = None  # type: ignore[assignment]
 
 
 class MutationGuard(Guard):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.extensions import MaskErrors
@@ -13,6 +15,8 @@ log = structlog.get_logger(__name__)
 
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+#: Suggestions tell names of the schema, which production keeps to itself.
+_SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 
 
 class ClientErrors(MaskErrors):
@@ -23,7 +27,10 @@ class ClientErrors(MaskErrors):
 
     def anonymise_error(self, error: GraphQLError) -> GraphQLError:
         context: Context = self.execution_context.context
-        return client_error(error, context.request_id)
+        shown = client_error(error, context.request_id)
+        if context.product.production and shown.original_error is None:
+            shown.message = _SUGGESTION.sub("", shown.message)
+        return shown
 
 
 def client_error(error: GraphQLError, request_id: str) -> GraphQLError:

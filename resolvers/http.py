@@ -104,7 +104,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
     def create_response(self, response_data: Any, sub_response: Response) -> Response:
         executed = isinstance(response_data, list) or "data" in response_data
-        status = sub_response.status_code or (HTTPStatus.OK if executed else NOT_EXECUTED)
+        told = executed or sub_response.media_type != RESPONSE_TYPE  # what asks for plain JSON looks into the body
+        status = sub_response.status_code or (HTTPStatus.OK if told else NOT_EXECUTED)
         response = Response(orjson.dumps(response_data), status, media_type=sub_response.media_type)
         response.headers.raw.extend(sub_response.headers.raw)
         return response
@@ -113,7 +114,10 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         return orjson.dumps(data).decode()
 
     def decode_json(self, data: str | bytes) -> object:
-        return orjson.loads(data)
+        found = orjson.loads(data)
+        if not isinstance(found, dict | list):
+            raise InvalidRequest("A GraphQL request is a JSON object, and so are its variables and extensions.")
+        return found
 
     async def render_graphql_ide(self, request: Request) -> Response:
         assert self._page is not None

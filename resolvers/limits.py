@@ -39,7 +39,7 @@ class Limits(ValidationRule):
         self.open: set[str] = set()
 
     def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
-        if len(node.selection_set.selections) > MOST_ROOT_FIELDS:
+        if self._fields(node.selection_set, set()) > MOST_ROOT_FIELDS:
             self._refuse(f"asks for more than {MOST_ROOT_FIELDS} root fields", node)
         cost = self._cost(node.selection_set, 1)
         if cost > HIGHEST_COST:
@@ -80,6 +80,20 @@ class Limits(ValidationRule):
                 return cost
         return cost
 
+    def _fields(self, selections: SelectionSetNode, seen: set[str]) -> int:
+        """Fields of one level, those of fragments included, each fragment once."""
+        count = 0
+        for selection in selections.selections:
+            if isinstance(selection, FieldNode):
+                count += 1
+            elif isinstance(selection, InlineFragmentNode):
+                count += self._fields(selection.selection_set, seen)
+            elif isinstance(selection, FragmentSpreadNode) and selection.name.value not in seen:
+                seen.add(selection.name.value)
+                fragment = self.context.get_fragment(selection.name.value)
+                count += self._fields(fragment.selection_set, seen) if fragment is not None else 0
+        return count
+
     def _fragment(self, name: str, depth: int) -> int:
         fragment: FragmentDefinitionNode | None = self.context.get_fragment(name)
         if fragment is None or name in self.open:
@@ -95,5 +109,7 @@ class Limits(ValidationRule):
 def _items(field: FieldNode) -> int:
     for argument in field.arguments or ():
         if argument.name.value in ("first", "tail"):
-            return min(int(argument.value.value), 1_000_000) if isinstance(argument.value, IntValueNode) else 100
+            if not isinstance(argument.value, IntValueNode):
+                return 100
+            return max(1, min(int(argument.value.value[:8]), 1_000_000))
     return 1

@@ -7,14 +7,16 @@ from functools import cache
 
 import strawberry
 from graphql import ASTValidationRule, GraphQLError, NoSchemaIntrospectionCustomRule
-from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, SchemaExtension, ValidationCache
+from strawberry.extensions import AddValidationRules, MaxTokensLimiter, SchemaExtension
 from strawberry.extensions.directives import DirectivesExtension, DirectivesExtensionSync
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext, Info
+from strawberry.types import ExecutionContext, ExecutionResult, Info
+from strawberry.types.graphql import OperationType
 
 from app.core.ids import is_id
 from resolvers.access import query
 from resolvers.context import Context
+from resolvers.documents import Named, Parsed, Validated
 from resolvers.environments.mutations import EnvironmentMutations
 from resolvers.environments.queries import READ, EnvironmentQueries
 from resolvers.environments.subscriptions import EnvironmentSubscriptions
@@ -80,6 +82,22 @@ class SoundstageSchema(strawberry.Schema):
     def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
         return [extension for extension in super().get_extensions(sync) if not isinstance(extension, _DIRECTIVES)]
 
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """One answer to one operation; a subscription has many, and takes `stream`."""
+        allowed = set(allowed_operation_types or OperationType) - {OperationType.SUBSCRIPTION}
+        return await super().execute(
+            query, variable_values, context_value, root_value, operation_name, allowed, operation_extensions
+        )
+
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Nothing: `ClientErrors` logs what is a defect, and only that."""
 
@@ -97,8 +115,9 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
     rules: list[type[ASTValidationRule]] = [Limits, *([NoSchemaIntrospectionCustomRule] if production else [])]
     extensions: list[type[SchemaExtension] | Callable[[], SchemaExtension]] = [
         lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),
-        lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
-        lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+        Parsed,
+        Validated,
+        Named,
         lambda: AddValidationRules(rules),
         ClientErrors,
         FreshContext,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import structlog
 
 from app.database.changes import Database
 from app.settings import Settings
@@ -20,6 +22,15 @@ from tests.support.tenants import Tenant, found
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_logs() -> None:
+    """Warnings and worse, one line each: a test shows them when it fails."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
 
 
 @pytest.fixture
@@ -68,9 +79,7 @@ async def serve(databases: Databases, tmp_path: Path, kind: str) -> AsyncIterato
 
 
 @pytest.fixture(scope="module")
-async def shared(
-    databases: Databases, kind: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Served]:
+async def shared(databases: Databases, kind: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """One server for all tests of a module, which keep apart by `await shared.newcomer()`."""
     data_dir = tmp_path_factory.mktemp("shared") / "data"
     settings = Settings(data_dir=data_dir, database_url=await databases.url(kind, data_dir))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from app.cli.documents import document
-from app.cli.exits import CliError, Exit
+from app.cli.exits import CliError, Exit, this_command
 from app.cli.where import Where
 
 Json = dict[str, Any]
@@ -34,7 +35,7 @@ class Unreachable(CliError):
     """No answer, or one that no Soundstage server gives."""
 
     def __init__(self, where: Where, why: str) -> None:
-        hint = f"start a server with `{where.command('serve', '--demo')}`, or name another with --url"
+        hint = f"{this_command()} serve --demo   starts a server; --url names another one"
         super().__init__(f"{where.url} cannot be reached: {why}.", hint, exit_code=Exit.UNREACHABLE)
 
 
@@ -83,10 +84,8 @@ class Api:
                     yield self._value(json.loads(data))
 
     def _refused(self, response: httpx.Response) -> None:
-        try:
+        with contextlib.suppress(ValueError):
             self._value(response.json())
-        except ValueError:
-            pass
         raise Unreachable(self.where, f"the answer ({response.status_code}) is no stream")
 
     def _value(self, body: Any) -> Any:

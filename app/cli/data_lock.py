@@ -43,7 +43,7 @@ def _taken(data_dir: Path) -> CliError:
 
 
 def holder(data_dir: Path) -> int | None:
-    """The pid of the server that holds the lock; None when none does."""
+    """The pid of the server that holds the lock, 0 where it did not write it yet; None when none does."""
     with contextlib.suppress(FileNotFoundError), _file(data_dir).open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -11,7 +11,7 @@ from app.blueprints.templates import template
 from app.cli import output
 from app.cli.api import Api, ServerError
 from app.cli.durations import seconds
-from app.cli.exits import CliError, Exit
+from app.cli.exits import CliError, Exit, this_command
 from app.cli.problems import read_source, show_problems
 from app.cli.progress import display
 from app.cli.waiting import GONE, UP, WaitFailed, explain, wait
@@ -66,7 +66,7 @@ class Request:
         if (self.file is None) == (self.template is None):
             raise CliError(
                 "Name a Blueprint file, or a template with --template.",
-                "soundstage env create --template hello",
+                f"{this_command()} env create --template hello",
                 exit_code=Exit.USAGE,
             )
         if self.file is not None:
@@ -74,7 +74,7 @@ class Request:
         try:
             return f"template {self.template}", template(str(self.template)).source
         except NotFound as error:
-            raise CliError(error.message, "soundstage blueprint templates", exit_code=Exit.USAGE) from None
+            raise CliError(error.message, f"{this_command()} blueprint templates", exit_code=Exit.USAGE) from None
 
     def input(self, source: str) -> Json:
         """The input of the mutation."""
@@ -118,14 +118,16 @@ def create(where: Where, request: Request, *, waits: bool, timeout: str, as_json
             if error.code.startswith("BLUEPRINT_") and error.extensions.get("problems"):
                 show_problems(file, source, error.extensions["problems"])
                 raise CliError(
-                    f"{file} does not validate.", where.command("blueprint", "schema") + " tells what may be written"
+                    f"{file} does not validate.", f"{this_command()} blueprint schema   tells what may be written"
                 ) from None
             raise
         output.note(f"{environment['name']} is requested: {environment['id']}")
         _finish(api, environment, UP if waits else None, limit, as_json)
 
 
-def change(where: Where, operation: str, name: str, wanted: str | None, timeout: str, *, as_json: bool, **more: Any) -> None:
+def change(
+    where: Where, operation: str, name: str, wanted: str | None, timeout: str, *, as_json: bool, **more: Any
+) -> None:
     """A mutation on one environment; waits until it is `wanted`."""
     limit = seconds(timeout, "--timeout")
     with Api(where) as api:
@@ -180,7 +182,10 @@ def show_list(where: Where, status: str | None, limit: int, *, as_json: bool) ->
         output.note(f"There are no environments{f' that are {status}' if status else ''}.")
         output.note(f"next: {where.command('env', 'create', '--template', 'hello')}")
     else:
-        output.table(("ID", "NAME", "STATUS", "READY", "AGE", "ADDRESS"), map(_row, found), last_folds=True)
+        # On a narrow terminal the address would push out the name.
+        columns = 6 if output.out().width >= 100 else 5
+        headings = ("ID", "NAME", "STATUS", "READY", "AGE", "ADDRESS")
+        output.table(headings[:columns], (_row(environment)[:columns] for environment in found))
 
 
 def _row(environment: Json) -> list[Any]:

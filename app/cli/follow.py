@@ -1,4 +1,4 @@
-"""Follows a subscription in the background, over cut connections: each item comes once, for `after` resumes behind the last."""
+"""Follows a subscription in the background, over cut connections: `after` resumes, so each item comes once."""
 
 from __future__ import annotations
 

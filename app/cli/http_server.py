@@ -46,7 +46,9 @@ def _cannot(host: str, port: int, error: OSError) -> CliError:
         hint = f"take another port: --port {port + 1 if port < 65535 else 8000}   or any free one: --port 0"
         return CliError(f"Port {port} of {host} is in use.", hint, exit_code=Exit.USAGE)
     if error.errno in (errno.EACCES, errno.EPERM):
-        return CliError(f"Port {port} is not permitted to you.", "take one above 1023: --port 8000", exit_code=Exit.USAGE)
+        return CliError(
+            f"Port {port} is not permitted to you.", "take one above 1023: --port 8000", exit_code=Exit.USAGE
+        )
     why = error.strerror or str(error)
     return CliError(f"{host}:{port} cannot be listened on: {why}.", "--host 127.0.0.1", exit_code=Exit.USAGE)
 
@@ -67,7 +69,7 @@ class HttpServer(uvicorn.Server):
         self._drain = Drain(app)
         super().__init__(
             uvicorn.Config(
-                app=self._drain,  # type: ignore[arg-type]
+                app=self._drain,
                 loop="none",
                 http="httptools",
                 ws="websockets-sansio",

@@ -20,7 +20,17 @@ from app.cli.where import Where
 
 Json = dict[str, Any]
 #: Colours of services; red is left for trouble.
-_COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_magenta", "bright_blue")
+_COLOURS = (
+    "cyan",
+    "green",
+    "yellow",
+    "magenta",
+    "blue",
+    "bright_cyan",
+    "bright_green",
+    "bright_magenta",
+    "bright_blue",
+)
 #: A stream that is quiet for so long has told what was there.
 _QUIET = 0.4
 MOST_LINES = 10_000

@@ -29,7 +29,10 @@ _STYLES = {
     "terminated": "dim",
 }
 #: Control characters and escape sequences other than colours: a log must not drive the reader's terminal.
-_CONTROL = re.compile(r"\x1b(?!\[[0-9;]*m)(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f\x80-\x9f]")
+_CONTROL = re.compile(
+    r"\x1b(?!\[[0-9;]*m)(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)"
+    r"|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f\x80-\x9f]"
+)
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from app.cli.output import err, note
 
-_DONE = {"is running": ("✓", "green"), "is completed": ("✓", "green")}
+_DONE = {"is running": ("✓", "green"), "is completed": ("✓", "green"), "is stopped": ("■", "dim")}
 _TROUBLE = ("is failed", "is unhealthy")
 
 
@@ -88,7 +88,8 @@ class Bars:
         news = Table.grid(padding=(0, 1))
         for message in self._services.values():
             news.add_row(self._sign(message), Text(message, overflow="fold"))
-        return Group(head, news, Text(self._message, "dim"))
+        done = self._total and self._ready == self._total
+        return Group(head, news) if done else Group(head, news, Text(self._message, "dim"))
 
     def _sign(self, message: str) -> Text | Spinner:
         for end, (sign, style) in _DONE.items():

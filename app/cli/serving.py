@@ -61,7 +61,9 @@ def _make(data_dir: Path) -> Path:
         return make_data_dir(data_dir)
     except OSError as error:
         hint = "name another one with --data-dir"
-        raise CliError(f"The data directory {data_dir} cannot be made: {error.strerror}.", hint, exit_code=Exit.USAGE) from None
+        raise CliError(
+            f"The data directory {data_dir} cannot be made: {error.strerror}.", hint, exit_code=Exit.USAGE
+        ) from None
 
 
 def _log_file(path: Path) -> TextIO:

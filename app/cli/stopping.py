@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from app.cli.data_lock import holder
-from app.cli.exits import CliError
-from app.cli.output import note
+from app.cli.exits import CliError, this_command
+from app.cli.output import note, write_json
 from app.cli.where import server_file
 from app.core.errors import SoundstageError
 from app.engines.process import ProcessEngine
@@ -23,10 +23,12 @@ from app.runner.process_table import UNIT_MARK, marks_of
 _SERVER_TIME = 15.0
 
 
-def down(data_dir: Path) -> None:
+def down(data_dir: Path, *, as_json: bool) -> None:
     """Ends everything of a data directory. What is down already stays so."""
     stopped = _stop_server(data_dir)
     ended = _stop_services(data_dir)
+    if as_json:
+        write_json({"server_stopped": stopped, "services_stopped": ended})
     if not stopped and not ended:
         note(f"Nothing is running on {data_dir}.")
         return
@@ -38,6 +40,8 @@ def _stop_server(data_dir: Path) -> bool:
     if pid is None:
         server_file(data_dir).unlink(missing_ok=True)
         return False
+    if pid == 0:
+        raise CliError("A server is just starting or ending.", f"{this_command()} down --data-dir {data_dir}")
     note(f"Stopping the server (process {pid}).")
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)

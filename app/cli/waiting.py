@@ -48,9 +48,10 @@ def wait(api: Api, environment: Json, wanted: str, display: Display, limit: floa
             environment = api.run("GetEnvironment", id=environment["id"]) or environment
             if _reached(api, environment, wanted):
                 return environment
+    status = environment["status"].lower()
     raise WaitFailed(
         environment,
-        f"{environment['name']} is {environment['status'].lower()} after {limit:g} s, not {wanted.lower()}; the server goes on.",
+        f"{environment['name']} is {status} after {limit:g} s, not {wanted.lower()}; the server goes on.",
         api.where.command("env", "get", environment["id"]),
     )
 
@@ -78,7 +79,9 @@ def explain(api: Api, failure: WaitFailed) -> None:
     if not services:
         return
     lines = api.run("RecentLogs", id=failure.environment["id"], service=services[0], tail=_LAST_LINES)
-    note(f"{services[0]} failed; the last lines that it wrote:" if lines else f"{services[0]} failed and wrote nothing.")
+    note(
+        f"{services[0]} failed; the last lines that it wrote:" if lines else f"{services[0]} failed and wrote nothing."
+    )
     for line in lines:
         note(f"  {harmless(line['text'])}")
 

@@ -43,7 +43,7 @@ def where(url: str | None, api_key: str | None, data_dir: Path) -> Where:
         raise CliError(
             f"There is no API key: neither --api-key nor SOUNDSTAGE_API_KEY is given, and {data_dir / _CREDENTIALS} "
             "is not there.",
-            f"start a server with a demo key ({this_command()} serve --demo), or make one: {this_command()} init",
+            f"{this_command()} init   makes a key; {this_command()} serve --demo   makes one and keeps it there",
             exit_code=Exit.CREDENTIALS,
         )
     return Where(found, key, options)

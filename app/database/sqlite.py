@@ -188,3 +188,4 @@ def _settle(groups: list[_Group]) -> None:
             group.done.set_result(None)
         else:
             group.done.set_exception(group.error)
+            group.done.exception()  # counts as heard, also where the caller was cancelled meanwhile

@@ -12,6 +12,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
 
+from app.database.types import NulCharacter
+
 R = TypeVar("R")
 
 ORGANIZATION = "organization_id"
@@ -66,11 +68,14 @@ class Compiled:
         ]
 
     def arguments(self, given: Mapping[str, Any]) -> list[Any]:
-        """The parameters in the order of the text. Raises `KeyError` for one that is neither given nor constant."""
+        """The parameters in the order of the text; raises `NulCharacter`, and `KeyError` for one that is not given."""
         arguments = []
         for key, constant, convert in self.parameters:
             value = given[key] if key in given else _constant(key, constant)
-            arguments.append(convert(value) if convert is not None else value)
+            value = convert(value) if convert is not None else value
+            if type(value) is str and "\0" in value:
+                raise NulCharacter()
+            arguments.append(value)
         return arguments
 
     def values(self, row: Sequence[Any]) -> dict[str, Any]:

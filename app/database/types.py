@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,15 @@ from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.types import NullType, TypeDecorator, UserDefinedType
 from sqlalchemy.types import String as Text
 
+from app.core.errors import InvalidRequest
+
 Processor = Callable[[Any], Any] | None
+#: An escaped NUL, but not an escaped backslash before `u0000`.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class NulCharacter(InvalidRequest):
+    """A text holds the character U+0000, which cannot be stored. Leave it out."""
 
 
 class Json(UserDefinedType[Any]):
@@ -23,7 +32,7 @@ class Json(UserDefinedType[Any]):
     render_bind_cast = True
 
     def bind_processor(self, dialect: Any) -> Processor:
-        return lambda value: None if value is None else orjson.dumps(value).decode()
+        return _to_json
 
     def result_processor(self, dialect: Any, coltype: Any) -> Processor:
         return lambda value: orjson.loads(value) if isinstance(value, (str, bytes)) else value
@@ -40,6 +49,15 @@ class Moment(UserDefinedType[datetime]):
 
     def result_processor(self, dialect: Any, coltype: Any) -> Processor:
         return datetime.fromisoformat if dialect.name == "sqlite" else None
+
+
+def _to_json(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = orjson.dumps(value).decode()
+    if "\\u0000" in text and _NUL.search(text):
+        raise NulCharacter()
+    return text
 
 
 def _to_text(value: datetime | None) -> str | None:

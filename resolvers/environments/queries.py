@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import strawberry
@@ -88,6 +88,8 @@ class EnvironmentQueries:
     ) -> list[LogLine]:
         if not 1 <= tail <= MOST_LINES:
             raise InvalidRequest(f"`tail` is {tail}; it has to be from 1 to {MOST_LINES:,}.")
+        if since is not None and since.tzinfo is None:
+            since = since.replace(tzinfo=UTC)
         batches = await info.context.environments.recent_logs(id, service or "", tail, since)
         return [
             LogLine(service=batch.service, replica=batch.replica, at=batch.at, text=text)

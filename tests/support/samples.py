@@ -134,7 +134,9 @@ def document(name: str, arguments: dict[str, Any]) -> str:
     """An operation that asks a root field with these arguments for everything that it has."""
     root, _, field_name = name.partition(".")
     definition = root_fields()[name]
-    unset = [key for key, argument in definition.args.items() if is_required_argument(argument) and key not in arguments]
+    unset = [
+        key for key, argument in definition.args.items() if is_required_argument(argument) and key not in arguments
+    ]
     assert not unset, f"the sample of {name} in tests/support/samples.py leaves out {', '.join(unset)}"
     declared = ", ".join(f"${key}: {definition.args[key].type}" for key in arguments)
     passed = ", ".join(f"{key}: ${key}" for key in arguments)

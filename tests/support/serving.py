@@ -114,8 +114,8 @@ class Client:
         response = await self.post("/graphql", json={"query": query, "variables": variables}, headers=accept)
         if not response.headers["content-type"].startswith("text/event-stream"):
             return [response.json()]
-        events = [event.partition("\ndata:")[2].strip() for event in response.text.split("\n\n")]
-        return [json.loads(data) for data in events if data.startswith("{")]
+        lines = (line.removeprefix("data:").strip() for line in response.text.splitlines() if line.startswith("data:"))
+        return [json.loads(line) for line in lines if line]
 
 
 class Served(Client):

@@ -1,0 +1,109 @@
+"""REST and GraphQL are the same: every route, beside the operation that it was made from, asked the same."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from rest_compat.binding import bind
+from tests.support.routes import facts_for, path_of, request
+from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS, Facts, facts, steady
+from tests.support.serving import Client, Served
+from tests.support.sockets import connected
+
+pytestmark = pytest.mark.anyio
+
+
+def _variables(name: str, known: Facts, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    sample = ROUTE_SAMPLES[name]
+    query = {key: [value] for key, value in sample.query.items()}
+    variables = bind(OPERATIONS[name], sample.path(known), query, sample.body if body is None else body, None)
+    return json.loads(json.dumps(variables))  # type: ignore[no-any-return]
+
+
+async def _by_graphql(client: Client, name: str, variables: dict[str, Any]) -> Any:
+    operation = OPERATIONS[name]
+    answer = await client.ask(operation.text, variables)
+    if "errors" in answer:
+        return answer["errors"][0]["extensions"]["code"]
+    value = answer["data"][operation.root_key]
+    return value["nodes"] if operation.connection else value
+
+
+def _plain(value: Any) -> str:
+    """Without ids, times and ports, and without regard to upper and lower case: REST writes enums in lower case."""
+    return steady(json.dumps(value)).lower()
+
+
+@pytest.mark.parametrize("name", ROUTES)
+async def test_a_route_gives_what_its_operation_gives(shared: Served, name: str) -> None:
+    one, other = await shared.newcomer(), await shared.newcomer()
+    for_rest = await facts_for(one, name)
+    for_graphql = await facts_for(other, name)
+    for client, known in ((one, for_rest), (other, for_graphql)):
+        await client.patch(f"/v1/environments/{known.environment}", json={"name": "same"})
+        await client.reach(known.environment, ROUTE_SAMPLES[name].given)
+    shared.engine.print(f"{for_rest.environment}/web/0", "one\ntwo\n")
+    shared.engine.print(f"{for_graphql.environment}/web/0", "one\ntwo\n")
+
+    body = (await request(one, name, for_rest)).json()
+    by_rest = body if OPERATIONS[name].raw else body["data"]
+    by_graphql = await _by_graphql(other, name, _variables(name, for_graphql))
+
+    assert by_rest not in (None, [], {})
+    assert _plain(by_rest) == _plain(by_graphql)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+async def test_a_websocket_route_gives_what_its_subscription_gives(shared: Served, name: str) -> None:
+    client = await shared.newcomer()
+    known = await facts(client, "running")
+    shared.engine.print(f"{known.environment}/web/0", "one\ntwo\n")
+    await client.delete(f"/v1/environments/{known.environment}")
+    await client.reach(known.environment, "terminated")
+
+    async with connected(shared.product.app, path_of(name, known), key=client.key) as socket:
+        by_rest = await socket.all()
+    results = await client.stream(OPERATIONS[name].text, _variables(name, known))
+    by_graphql = [result["data"][OPERATIONS[name].root_key] for result in results]
+
+    assert by_rest
+    assert _plain(by_rest) == _plain(by_graphql)
+
+
+@pytest.mark.parametrize("name", [name for name in ROUTES if "/environments/{id}" in ROUTES[name].path])
+async def test_a_missing_environment_is_the_same_error(shared: Served, name: str) -> None:
+    by_rest = (await request(shared, name, Facts())).json()["error"]["code"]
+    by_graphql = await _by_graphql(shared, name, _variables(name, Facts()))
+
+    assert by_rest == "not_found"
+    assert by_graphql in (None, "NOT_FOUND"), "null where the schema may say null, else an error"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "body"),
+    [
+        ("CreateEnvironment", "running", {"blueprint": "services: {}"}),
+        ("CreateEnvironment", "running", {"blueprint": "services: {web: {run: x}}", "name": " "}),
+        ("CreateEnvironment", "running", {"blueprint": "services: {web: {run: x}}", "isolation": "namespace"}),
+        ("UpdateEnvironment", "running", {"autoShutdown": 0}),
+        ("UpdateEnvironment", "terminated", {"name": "late"}),
+        ("StopEnvironment", "terminated", None),
+        ("ResumeEnvironment", "running", None),
+        ("ResumeEnvironment", "terminated", None),
+        ("RetryEnvironment", "running", None),
+        ("RetryEnvironment", "stopped", None),
+        ("ScaleEnvironmentService", "running", {"service": "nobody", "replicas": 1}),
+        ("ScaleEnvironmentService", "running", {"service": "web", "replicas": 99}),
+        ("ScaleEnvironmentService", "terminated", {"service": "web", "replicas": 1}),
+    ],
+)
+async def test_a_refusal_has_the_same_code(shared: Served, name: str, given: str, body: dict[str, Any] | None) -> None:
+    known = await facts(shared, given)
+
+    by_rest = (await request(shared, name, known, json=body)).json()["error"]["code"]
+    by_graphql = await _by_graphql(shared, name, _variables(name, known, body))
+
+    assert by_rest.upper() == by_graphql
