@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -34,3 +36,21 @@ def _texts(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:
     yield name, command.get_help(context).rstrip() + "\n"
     for child, inner in sorted(getattr(command, "commands", {}).items()):
         yield from _texts(inner, f"{name} {child}", context)
+
+
+def files() -> dict[str, str]:
+    """File name -> text: `env_create.txt`."""
+    return {f"{name.replace(' ', '_')}.txt": text for name, text in help_texts().items()}
+
+
+def main() -> None:
+    """`python -m app.cli.help_texts tests/cli/golden` rewrites the golden files."""
+    folder = Path(sys.argv[1])
+    for old in folder.glob("*.txt"):
+        old.unlink()
+    for name, text in files().items():
+        (folder / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()

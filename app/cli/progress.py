@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -85,11 +85,15 @@ class Bars:
         count = f"{self._ready}/{self._total} ready" if self._total else ""
         head = Table.grid(padding=(0, 1))
         head.add_row(Text(self._name, "bold"), bar, count, Text(f"{time.monotonic() - self._began:.1f} s", "dim"))
-        news = Table.grid(padding=(0, 1))
-        for message in self._services.values():
-            news.add_row(self._sign(message), Text(message, overflow="fold"))
-        done = self._total and self._ready == self._total
-        return Group(head, news) if done else Group(head, news, Text(self._message, "dim"))
+        parts: list[RenderableType] = [head]
+        if self._services:
+            news = Table.grid(padding=(0, 1))
+            for message in self._services.values():
+                news.add_row(self._sign(message), Text(message, overflow="fold"))
+            parts.append(news)
+        if self._message and not (self._total and self._ready == self._total):
+            parts.append(Text(self._message, "dim"))
+        return Group(*parts)
 
     def _sign(self, message: str) -> Text | Spinner:
         for end, (sign, style) in _DONE.items():

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,7 @@ class Program:
         made = run("init", "--data-dir", str(data_dir), "--json")
         assert made.returncode == 0, made.stderr
         self.credentials: dict[str, str] = json.loads(made.stdout)
+        self._clients = threading.local()
         self.headers = {"Authorization": f"Bearer {self.credentials['api_key']}"}
 
     def start(self) -> float:
@@ -63,7 +65,7 @@ class Program:
         while time.monotonic() - began < 30:
             assert self.process.poll() is None, self.log.read_text()[-4000:]
             with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/health/live", timeout=2).status_code == 200:
+                if self.client.get(f"{self.url}/health/live").status_code == 200:
                     return time.monotonic() - began
             time.sleep(0.01)
         raise AssertionError(f"the server was not ready within 30 s: {self.log.read_text()[-4000:]}")
@@ -82,9 +84,15 @@ class Program:
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         """One request with the organization's key."""
-        return httpx.request(
-            method, self.url + path, json=body, headers={**self.headers, **headers}, timeout=10, trust_env=False
-        )
+        return self.client.request(method, self.url + path, json=body, headers={**self.headers, **headers})
+
+    @property
+    def client(self) -> httpx.Client:
+        """A client for each thread: making one costs more than a request."""
+        if not hasattr(self._clients, "own"):
+            self._clients.own = httpx.Client(timeout=10, trust_env=False)
+        client: httpx.Client = self._clients.own
+        return client
 
     def data(self, method: str, path: str, body: Any = None) -> Any:
         """The `data` of an answer that has to be good."""
