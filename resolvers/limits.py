@@ -24,8 +24,6 @@ MOST_DIRECTIVES = 50
 MOST_ROOT_FIELDS = 20
 #: Fields that an answer may hold at most, as far as the document tells: each list counts as its page.
 HIGHEST_COST = 25_000
-#: Items assumed for a list without a page size.
-LIST_ITEMS = 10
 TOO_MUCH = "QUERY_TOO_LARGE"
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from app.engines.base import LogBatch
+from app.engines.log_lines import BATCH_LINES
 from app.engines.log_reader import ForwardReader, sources
 from app.engines.log_tailer import EnvironmentLogs, Tailer
 from app.runner.folders import DataFolder
@@ -19,6 +22,8 @@ INTERVAL = 0.05
 _LIST_ROUNDS = 10
 #: Batches of one unit before the others have their turn.
 _TURN = 64
+#: From this many followers of one environment on, each waits for so many seconds times their number; at most a second.
+_FEW, _PACE, _LONGEST_PACE = 20, 0.002, 1.0
 
 
 class LogHub:
@@ -61,6 +66,7 @@ class LogHub:
                     return
                 if idle:
                     await wake.wait()
+                    await asyncio.sleep(_pace(len(logs.followers)))
         finally:
             self._leave(logs, wake)
 
@@ -110,6 +116,30 @@ def _look_at(tailers: list[Tailer]) -> list[tuple[Tailer, list[LogBatch]]]:
     return [(tailer, tailer.look()) for tailer in tailers]
 
 
+def _pace(followers: int) -> float:
+    """Seconds that a follower lets lines gather: many take turns, so that together they leave room for others."""
+    if followers < _FEW:
+        return 0.0
+    return min(_LONGEST_PACE, followers * _PACE) * random.uniform(0.5, 1.5)  # noqa: S311 - only spreads them
+
+
+def _merged(batches: Sequence[LogBatch]) -> Iterator[tuple[int, LogBatch]]:
+    """Batches that follow each other as one, with how many they were."""
+    while batches:
+        count, lines = 1, len(batches[0].lines)
+        while not batches[0].gap and count < len(batches) and not batches[count].gap:
+            lines += len(batches[count].lines)
+            if lines > BATCH_LINES:
+                break
+            count += 1
+        first, last = batches[0], batches[count - 1]
+        if count > 1:
+            text = tuple(line for batch in batches[:count] for line in batch.lines)
+            first = replace(first, end=last.end, at=last.at, lines=text)
+        yield count, first
+        batches = batches[count:]
+
+
 class Cursor:
     """How far one follower is in one log: in the file first, then in the ring that all share."""
 
@@ -130,8 +160,9 @@ class Cursor:
         tailer = self._tailer
         if self._next < tailer.first:
             yield self._fallen_behind()
-        for batch in list(islice(tailer.ring, self._next - tailer.first, self._next - tailer.first + _TURN)):
-            self._next += 1
+        ready = list(islice(tailer.ring, self._next - tailer.first, self._next - tailer.first + _TURN))
+        for count, batch in _merged(ready):
+            self._next += count
             self._position = batch.end
             yield batch
 

@@ -15,6 +15,14 @@ from tests.support.serving import BLUEPRINT, Served
 
 pytestmark = pytest.mark.anyio
 
+
+@pytest.fixture(scope="module", params=["sqlite"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """What is tested here ends before the database."""
+    name: str = request.param
+    return name
+
+
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 CREATE = "mutation ($input: CreateEnvironmentInput!) { createEnvironment(input: $input) { id } }"
 

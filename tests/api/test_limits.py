@@ -10,6 +10,14 @@ from tests.support.serving import Served
 
 pytestmark = pytest.mark.anyio
 
+
+@pytest.fixture(scope="module", params=["sqlite"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """What is tested here ends before the database."""
+    name: str = request.param
+    return name
+
+
 #: Far more than it takes, far less than an attack would need.
 SECONDS = 1.0
 
@@ -37,7 +45,7 @@ ATTACKS = {
     "directives": "{ liveness { status " + "@include(if: true) " * 51 + "} }",
     "directives on a fragment": "{ liveness { " + " ".join("...F @include(if: true)" for _ in range(60)) + " } }"
     " fragment F on HealthReport { status }",
-    "cost": f"{{ environments(first: 100) {{ nodes {{ {_SERVICES * 25} }} edges {{ cursor }} }} }}",
+    "cost": f"{{ environments(first: 100) {{ nodes {{ {_SERVICES * 30} }} edges {{ cursor }} }} }}",
     "cost by a negative page": "{ "
     + " ".join(f"a{n}: environments(first: 100) {{ nodes {{ {_SERVICES * 4} }} }}" for n in range(9))
     + " z: environments(first: -1000000) { nodes { id name status version } } }",

@@ -44,7 +44,7 @@ async def test_a_route_gives_what_its_operation_gives(shared: Served, name: str)
     for_graphql = await facts_for(other, name)
     for client, known in ((one, for_rest), (other, for_graphql)):
         await client.patch(f"/v1/environments/{known.environment}", json={"name": "same"})
-        await client.reach(known.environment, ROUTE_SAMPLES[name].given)
+        await client.settled(known.environment, ROUTE_SAMPLES[name].given)
     shared.engine.print(f"{for_rest.environment}/web/0", "one\ntwo\n")
     shared.engine.print(f"{for_graphql.environment}/web/0", "one\ntwo\n")
 

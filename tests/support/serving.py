@@ -91,6 +91,16 @@ class Client:
 
         return await until(look, seconds)
 
+    async def settled(self, environment_id: str, status: str) -> None:
+        """Waits until the environment is in this status, and all that was wanted of it has been acted on."""
+        query = "query ($id: ID!) { environment(id: $id) { status generation observedGeneration } }"
+
+        async def look() -> bool:
+            found = (await self.data(query, {"id": environment_id}))["environment"]
+            return bool(found["generation"] == found["observedGeneration"] and found["status"] == status.upper())
+
+        await until(look)
+
     async def running(self, **fields: Any) -> str:
         """The id of a new environment that runs."""
         return await self.environment("running", **fields)
