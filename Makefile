@@ -5,7 +5,8 @@ PORT     = 8000
 DATA_DIR = .soundstage
 ARGS     =
 
-export PATH := $(CURDIR)/.venv/bin:$(PATH)   # Node and npm of the development environment come first, then the machine's
+# Node and npm of the development environment come first, then the machine's.
+test test-long check bench generate assets: export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHON
 
 .DEFAULT_GOAL = help

@@ -67,11 +67,20 @@ _DESCRIPTIONS = {
 }
 
 
+_NAMES = {"surestage": "SureStage", "suradar": "SURADAR", "sursakit": "Sursakit", "microstax": "MicroStax"}
+
+
+def _tag(api: str, group: str) -> str:
+    return f"{_NAMES[api]}: {group}"
+
+
 def build(operations: Iterable[RestOperation]) -> Schema:
     """The whole document. Every path stands once, as documented; aliases are not listed."""
     components: dict[str, Schema] = {}
     paths: dict[str, Schema] = {}
+    tags: dict[str, str] = {}
     for operation in operations:
+        tags[_tag(operation.api, operation.group)] = f"As {_NAMES[operation.api]} documents it."
         item = paths.setdefault(operation.path, {})
         if operation.is_stream:
             item["x-websocket"] = True
@@ -80,8 +89,7 @@ def build(operations: Iterable[RestOperation]) -> Schema:
             item.setdefault("parameters", _path_parameters(operation))
         else:
             item[operation.method.lower()] = _operation(operation, components)
-    for path in ("/metrics",):
-        paths[path] = _metrics()
+    paths["/metrics"] = _metrics()
     return {
         "openapi": "3.1.0",
         "info": {
@@ -91,6 +99,7 @@ def build(operations: Iterable[RestOperation]) -> Schema:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in sorted(tags.items())],
         "security": [{"bearer": []}],
         "paths": dict(sorted(paths.items())),
         "components": {
@@ -111,7 +120,7 @@ def _operation(operation: RestOperation, components: dict[str, Schema]) -> Schem
         "operationId": operation.name,
         "summary": operation.description.partition(":")[0].partition(";")[0].rstrip("."),
         "description": operation.description,
-        "tags": [f"{operation.api} {operation.group}"],
+        "tags": [_tag(operation.api, operation.group)],
         "parameters": [*_path_parameters(operation), *_query_parameters(operation, components), *_headers(operation)],
         "responses": _responses(operation, components),
     }
@@ -302,7 +311,7 @@ def _metrics() -> Schema:
             "operationId": "GetMetrics",
             "summary": "Prometheus metrics",
             "description": "Prometheus metrics in the text exposition format.",
-            "tags": ["microstax operations"],
+            "tags": [_tag("microstax", "operations")],
             "security": [],
             "parameters": [],
             "responses": {

@@ -45,7 +45,7 @@ ATTACKS = {
     "directives": "{ liveness { status " + "@include(if: true) " * 51 + "} }",
     "directives on a fragment": "{ liveness { " + " ".join("...F @include(if: true)" for _ in range(60)) + " } }"
     " fragment F on HealthReport { status }",
-    "cost": f"{{ environments(first: 100) {{ nodes {{ {_SERVICES * 30} }} edges {{ cursor }} }} }}",
+    "cost": f"{{ environments(first: 100) {{ nodes {{ {_SERVICES * 40} }} edges {{ cursor }} }} }}",
     "cost by a negative page": "{ "
     + " ".join(f"a{n}: environments(first: 100) {{ nodes {{ {_SERVICES * 4} }} }}" for n in range(9))
     + " z: environments(first: -1000000) { nodes { id name status version } } }",

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 
 class Refused(Exception):
-    """The server did not accept the WebSocket, but answered with this status and body."""
+    """The server did not accept the WebSocket, but answered with this status and body, or closed with this code."""
 
     def __init__(self, status: int, body: Any) -> None:
         self.status, self.body = status, body
@@ -97,6 +97,8 @@ async def _accepted(from_app: asyncio.Queue[dict[str, Any]], to_app: asyncio.Que
         if first["type"] == "websocket.http.response.start":
             body = (await from_app.get())["body"]
             raise Refused(first["status"], json.loads(body) if body else None)
+    if first["type"] == "websocket.close":
+        raise Refused(first.get("code", 1000), first.get("reason"))
     assert first["type"] == "websocket.accept", first
     headers = {name.decode(): value.decode() for name, value in first.get("headers", ())}
     return Socket(first.get("subprotocol"), headers, to_app, from_app)
