@@ -101,7 +101,11 @@ class Server:
         vault = Vault.at(settings.data_dir / "secret.key")
         events = Wakeups()
         self.reconciler = Reconciler(
-            self.database, Lifecycle(self.engine, vault), events, owner=node_name(settings.data_dir)
+            self.database,
+            Lifecycle(self.engine, vault),
+            events,
+            owner=node_name(settings.data_dir),
+            count=self._count_pass,
         )
         parts = Parts(
             engine=self.engine,
@@ -126,6 +130,9 @@ class Server:
         await self.reconciler.close()
         await self.engine.close()
         await self.database.close()
+
+    def _count_pass(self, result: str) -> None:
+        self.metrics.passes.labels(result).inc()
 
     async def context(self, connection: HTTPConnection) -> Context:
         """The context of a request, with the actor where a valid credential came with it."""

@@ -47,10 +47,19 @@ class Reconciler:
     """Owns the passes of one node; `owner` names the node and is the same after a restart."""
 
     def __init__(
-        self, database: Database, lifecycle: Lifecycle, events: Wakeups, *, owner: str, clock: Clock = now
+        self,
+        database: Database,
+        lifecycle: Lifecycle,
+        events: Wakeups,
+        *,
+        owner: str,
+        clock: Clock = now,
+        count: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.database, self.lifecycle, self.events = database, lifecycle, events
         self.owner, self.clock = owner, clock
+        #: Told the result of each pass, for metrics.
+        self.count = count
         self._passes: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._queue: deque[str] = deque()
@@ -124,21 +133,30 @@ class Reconciler:
             await asyncio.sleep(SCAN_SECONDS)
 
     async def _pass(self, environment_id: str) -> None:
+        self.count(await self._try(environment_id))
+
+    async def _try(self, environment_id: str) -> str:
+        """One pass, and how it ended; what did not end well is tried again."""
         try:
             async with asyncio.timeout(PASS_SECONDS):
                 await self.reconcile(environment_id)
-            self._failures.pop(environment_id, None)
         except (LeaseLost, StaleEpoch):
             self._later(environment_id, 0.0)
+            return "lease_lost"
         except EngineUnavailable as error:
             await self._engine_silent(environment_id, error)
             self._retry(environment_id)
+            return "engine_unavailable"
         except (SoundstageError, TimeoutError) as error:
             log.warning("reconciler.pass_failed", environment_id=environment_id, error=str(error))
             self._retry(environment_id)
+            return "failed"
         except Exception:  # a defect must not end the life of every other environment
             log.exception("reconciler.defect", environment_id=environment_id)
             self._retry(environment_id)
+            return "defect"
+        self._failures.pop(environment_id, None)
+        return "done"
 
     def _retry(self, environment_id: str) -> None:
         failures = self._failures[environment_id] = self._failures.get(environment_id, 0) + 1
