@@ -48,6 +48,7 @@ from rest_compat.service import RestService, failure, not_found
 
 log = structlog.get_logger(__name__)
 HOUSEKEEPING_SECONDS = 3600.0
+GC_THRESHOLDS = (20_000, 20, 50)
 
 
 async def open_database(settings: Settings) -> Database:
@@ -119,8 +120,10 @@ class Server:
         self.app = self._application()
         await self.reconciler.start()
         self._housekeeping = asyncio.create_task(self._keep_house())
+        # What lives as long as the server is not looked through again; rare, large collections suit many connections.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
 
     async def close(self) -> None:
         """Ends all parts; services go on running."""

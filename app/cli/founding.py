@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from app.cli import output
-from app.cli.exits import CliError
+from app.cli.exits import CliError, Exit
 from app.core.errors import SoundstageError
 from app.core.ids import new_id
 from app.database.changes import Database
@@ -40,6 +40,8 @@ async def found(
 
 def init(settings: Settings, *, name: str, email: str | None, plan: str, as_json: bool) -> None:
     """Prints what was made; the key is seen this one time."""
+    if plan not in {*Plan}:
+        raise CliError(f"--plan {plan}: it has to be {', '.join(Plan)}.", exit_code=Exit.USAGE)
     try:
         made = asyncio.run(_found_in(settings, name, email, Plan(plan)))
     except SoundstageError as error:

@@ -10,13 +10,12 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import uvloop
 from pydantic import ValidationError
 
 from app.cli.data_lock import server_lock
-from app.cli.demo import Demo
 from app.cli.exits import CliError, Exit
 from app.cli.http_server import HttpServer, listen, url_of
 from app.cli.where import server_file, write_private
@@ -24,6 +23,9 @@ from app.core.errors import SoundstageError
 from app.main import Server, make_data_dir
 from app.observability import logging
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.cli.demo import Demo
 
 #: Seconds that the parts have to end once no request runs any more.
 CLOSING = 2.0
@@ -71,6 +73,13 @@ def _log_file(path: Path) -> TextIO:
     return open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w", buffering=1, encoding="utf-8")  # noqa: PTH123
 
 
+async def _prepare_demo(server: Server, url: str) -> Demo:
+    # Its client and its display take a tenth of a second to load, which other servers do not need.
+    from app.cli.demo import Demo
+
+    return await Demo.prepare(server, url)
+
+
 async def _serve(settings: Settings, listener: socket.socket, demo: bool) -> None:
     url = url_of(listener)
     stopping = asyncio.Event()
@@ -79,7 +88,7 @@ async def _serve(settings: Settings, listener: socket.socket, demo: bool) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: [call() for call in stop])
     server = await Server(settings).open()
-    shown = await Demo.prepare(server, url) if demo else None
+    shown = await _prepare_demo(server, url) if demo else None
 
     def ready() -> None:
         write_private(server_file(settings.data_dir), {"pid": os.getpid(), "url": url})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.errors import StorageUnavailable
 
@@ -29,7 +30,7 @@ async def migrate_sqlite(path: Path) -> None:
         if _sqlite_revision(path) == newest_revision():
             return
         await asyncio.to_thread(upgrade, f"sqlite:///{path}")
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, SQLAlchemyError, OSError) as error:
         raise StorageUnavailable(f"The database {path} cannot be opened: {error}.") from error
 
 

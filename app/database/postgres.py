@@ -14,7 +14,14 @@ from app.database.statements import Compiled
 POOL_SIZE = 10
 COMMAND_SECONDS = 30.0
 ATTEMPTS = 3
-_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, TimeoutError)
+_LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that was lost in the middle of a statement
+    asyncpg.OperatorInterventionError,
+    TimeoutError,
+)
 _TRY_AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 

@@ -191,6 +191,9 @@ class Lifecycle:
 
     def _failed(self, environment: Environment, units: Sequence[UnitRecord], error: SoundstageError) -> Outcome:
         """What no retry of a unit can mend: a taken port, a missing isolation level, an unreadable secret."""
+        known = environment.status is EnvironmentStatus.FAILED and environment.reason == error.code
+        if known and environment.retry_at is not None and not _due(environment.retry_at, self.clock()):
+            return Outcome(environment, units)  # a pass before its time is no further failure
         retry_at = self.clock() + _backoff(environment.failures)
         failed = environment.changed(
             status=EnvironmentStatus.FAILED,

@@ -223,11 +223,11 @@ class Reconciler:
 
     async def _store(self, work: UnitOfWork, before: Environment, units: list[UnitRecord], outcome: Outcome) -> None:
         after = outcome.environment
-        if after == before and not outcome.news and list(outcome.units) == units:
+        # By id: the order of rows is the database's own matter.
+        changed = {unit.id: unit for unit in outcome.units} != {unit.id: unit for unit in units}
+        if after == before and not outcome.news and not changed:
             return
-        _write_environment(
-            work, before, after, visible=bool(outcome.news) or list(outcome.units) != units, clock=self.clock
-        )
+        _write_environment(work, before, after, visible=bool(outcome.news) or changed, clock=self.clock)
         _write_units(work, units, outcome)
         for news in outcome.news:
             _write_news(work, after, news, self.clock())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -16,7 +17,7 @@ import httpx
 import pytest
 
 from app.cli.data_lock import holder
-from tests.support.program import COMMAND, ROOT, program, run, until
+from tests.support.program import COMMAND, ROOT, Program, program, run, until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -25,6 +26,12 @@ pytestmark = pytest.mark.timeout(180)
 def data_dir(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "data"
     assert run("down", "--data-dir", str(tmp_path / "data")).returncode == 0
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Program]:
+    with program(tmp_path) as started, contextlib.closing(started.client):
+        yield started
 
 
 def _start(data_dir: Path, *options: str) -> subprocess.Popen[str]:
@@ -49,6 +56,13 @@ def test_each_init_makes_another_organization(data_dir: Path) -> None:
 
     assert first.keys() == {"organization_id", "user_id", "api_key"}
     assert first["organization_id"] != second["organization_id"]
+
+
+def test_an_unknown_plan_is_wrong_usage(data_dir: Path) -> None:
+    done = run("init", "--data-dir", str(data_dir), "--plan", "golden")
+
+    assert done.returncode == 2
+    assert "enterprise" in done.stderr
 
 
 def test_a_server_tells_its_address_and_ends_with_0(data_dir: Path) -> None:
@@ -88,25 +102,26 @@ def test_a_taken_port_is_told(data_dir: Path) -> None:
     assert process.wait(12) == 0
 
 
-def test_a_client_that_follows_does_not_hold_up_the_end_and_goes_on_with_the_next_server(tmp_path: Path) -> None:
+def test_a_client_that_follows_does_not_hold_up_the_end_and_goes_on_with_the_next_server(
+    server: Program, tmp_path: Path
+) -> None:
     blueprint = {"services": {"clock": {"run": "while echo tick $((n=n+1)); do sleep 0.2; done"}}}
-    with program(tmp_path) as server:
-        made = server.data("POST", "/v1/environments", {"blueprint": blueprint, "name": "clock"})["id"]
-        printed = tmp_path / "printed"
-        variables = {**os.environ, "SOUNDSTAGE_URL": server.url, "SOUNDSTAGE_API_KEY": server.credentials["api_key"]}
-        command = [*COMMAND, "env", "logs", made, "--follow", "--tail", "1000", "--service", "clock"]
-        with printed.open("w") as file:
-            follower = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=file, stderr=subprocess.DEVNULL)
-        until(lambda: "tick 3\n" in printed.read_text(), 20, "the follower prints")
+    made = server.data("POST", "/v1/environments", {"blueprint": blueprint, "name": "clock"})["id"]
+    printed = tmp_path / "printed"
+    variables = {**os.environ, "SOUNDSTAGE_URL": server.url, "SOUNDSTAGE_API_KEY": server.credentials["api_key"]}
+    command = [*COMMAND, "env", "logs", made, "--follow", "--tail", "1000", "--service", "clock"]
+    with printed.open("w") as file:
+        follower = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=file, stderr=subprocess.DEVNULL)
+    until(lambda: "tick 3\n" in printed.read_text(), 20, "the follower prints")
 
-        began = time.monotonic()
-        assert server.terminate() == 0
-        ended = time.monotonic() - began
-        server.start()
-        seen = len(printed.read_text().splitlines())
-        until(lambda: len(printed.read_text().splitlines()) > seen + 10, 30, "the follower goes on")
-        follower.send_signal(signal.SIGINT)
-        follower.wait(10)
+    began = time.monotonic()
+    assert server.terminate() == 0
+    ended = time.monotonic() - began
+    server.start()
+    seen = len(printed.read_text().splitlines())
+    until(lambda: len(printed.read_text().splitlines()) > seen + 10, 30, "the follower goes on")
+    follower.send_signal(signal.SIGINT)
+    follower.wait(10)
 
     lines = printed.read_text().splitlines()
     assert ended < 5
@@ -152,28 +167,26 @@ def test_the_demo_keeps_its_key_and_its_sample(data_dir: Path) -> None:
     assert seen[0] == seen[1]
 
 
-def test_down_ends_everything_and_again_nothing(tmp_path: Path) -> None:
-    with program(tmp_path) as server:
-        made = server.data("POST", "/v1/environments", {"blueprint": {"services": {"a": {"run": "sleep 1000"}}}})["id"]
-        until(lambda: server.service_processes({made}), 20, "the service runs")
+def test_down_ends_everything_and_again_nothing(server: Program) -> None:
+    made = server.data("POST", "/v1/environments", {"blueprint": {"services": {"a": {"run": "sleep 1000"}}}})["id"]
+    until(lambda: server.service_processes({made}), 20, "the service runs")
 
-        server.down()
+    server.down()
 
-        assert server.service_processes({made}) == []
-        again = run("down", "--data-dir", str(server.data_dir), "--json")
-        assert json.loads(again.stdout) == {"server_stopped": False, "services_stopped": False}
+    assert server.service_processes({made}) == []
+    again = run("down", "--data-dir", str(server.data_dir), "--json")
+    assert json.loads(again.stdout) == {"server_stopped": False, "services_stopped": False}
 
 
-def test_down_ends_services_whose_runner_was_killed(tmp_path: Path) -> None:
-    with program(tmp_path) as server:
-        made = server.data("POST", "/v1/environments", {"blueprint": {"services": {"a": {"run": "sleep 1000"}}}})["id"]
-        until(lambda: server.service_processes({made}), 20, "the service runs")
-        server.kill()
-        os.kill(server.runner_pid(), signal.SIGKILL)
+def test_down_ends_services_whose_runner_was_killed(server: Program) -> None:
+    made = server.data("POST", "/v1/environments", {"blueprint": {"services": {"a": {"run": "sleep 1000"}}}})["id"]
+    until(lambda: server.service_processes({made}), 20, "the service runs")
+    server.kill()
+    os.kill(server.runner_pid(), signal.SIGKILL)
 
-        server.down()
+    server.down()
 
-        assert server.service_processes({made}) == []
+    assert server.service_processes({made}) == []
 
 
 def test_down_on_nothing_starts_nothing(tmp_path: Path) -> None:

@@ -43,8 +43,11 @@ class World:
         engine: Engine | None = None,
         database: Database | None = None,
         behaviour: dict[str, Behaviour] | None = None,
+        run: str = "",
     ) -> None:
         self.tenant, self.clock = tenant, clock
+        #: The command of every service; its own name where nothing is really run.
+        self.run = run
         self.database: Database = database or tenant.database
         self.memory = engine if isinstance(engine, MemoryEngine) else MemoryEngine(behaviour)
         self.engine: Engine = engine or self.memory
@@ -73,7 +76,7 @@ class World:
     async def create(self, *services: str, **options: Any) -> str:
         """The id of a new environment with these services, or of this `blueprint`."""
         blueprint = options.pop("blueprint", None) or {
-            "services": {name: {"run": name} for name in services or ("web",)}
+            "services": {name: {"run": self.run or name} for name in services or ("web",)}
         }
         return (await self.do("create", blueprint, **options)).id
 
