@@ -39,7 +39,7 @@ from app.identity.service import authenticate, ping
 from app.observability.health import Health
 from app.observability.metrics import CONTENT_TYPE, Metrics
 from app.observability.requests import REQUEST_ID, ROUTE, Requests
-from app.observability.tracing import tracer
+from app.observability.tracing import Tracing, tracing
 from app.settings import Settings
 from resolvers.context import Context, Product
 from resolvers.http import GraphQLEndpoint, bearer_of
@@ -83,6 +83,7 @@ class Server:
         self.metrics = Metrics()
         self.engine: Engine = engine or ProcessEngine(settings.data_dir)
         self.app: ASGIApp = _not_open
+        self.tracing = Tracing()
         self._housekeeping: asyncio.Task[None] | None = None
 
     async def open(self) -> Server:
@@ -117,6 +118,7 @@ class Server:
         )
         health = Health({"database": lambda: ping(self.database), "engine": self.engine.capabilities})
         self.product = Product(self.database, parts, health, settings.production)
+        self.tracing = tracing(settings.otlp_endpoint)
         self.app = self._application()
         await self.reconciler.start()
         self._housekeeping = asyncio.create_task(self._keep_house())
@@ -133,6 +135,7 @@ class Server:
         await self.reconciler.close()
         await self.engine.close()
         await self.database.close()
+        await asyncio.to_thread(self.tracing.close)
 
     def _count_pass(self, result: str) -> None:
         self.metrics.passes.labels(result).inc()
@@ -178,7 +181,7 @@ class Server:
         app: ASGIApp = dispatch
         if settings.allowed_origins:
             app = CORSMiddleware(app, allow_origins=settings.allowed_origins, allow_methods=["*"], allow_headers=["*"])
-        return Requests(app, self.metrics, body_limit=settings.body_limit, tracer=tracer(settings.otlp_endpoint))
+        return Requests(app, self.metrics, body_limit=settings.body_limit, tracer=self.tracing.tracer)
 
     def _pages(self) -> Starlette:
         async def metrics(request: Request) -> Response:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from opentelemetry import trace
 
 from app.core.errors import Unavailable
@@ -14,10 +17,18 @@ class TracingMissing(Unavailable):
     code = "TRACING_NOT_INSTALLED"
 
 
-def tracer(endpoint: str) -> trace.Tracer | None:
-    """A tracer that sends to the collector; None without one. Raises `TracingMissing`."""
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """A tracer, and how to end it: what was not yet sent is sent then."""
+
+    tracer: trace.Tracer | None = None
+    close: Callable[[], None] = lambda: None
+
+
+def tracing(endpoint: str) -> Tracing:
+    """A tracer that sends to the collector; none without an endpoint. Raises `TracingMissing`."""
     if not endpoint:
-        return None
+        return Tracing()
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
@@ -28,4 +39,4 @@ def tracer(endpoint: str) -> trace.Tracer | None:
     provider = TracerProvider(resource=Resource.create({"service.name": "soundstage", "service.version": VERSION}))
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
     provider.add_span_processor(BatchSpanProcessor(exporter))
-    return provider.get_tracer("soundstage")
+    return Tracing(provider.get_tracer("soundstage"), provider.shutdown)
