@@ -27,7 +27,6 @@ from app.core.streams import Wakeups
 from app.core.vault import Vault
 from app.database.changes import Database
 from app.database.migrate import migrate_postgres, migrate_sqlite
-from app.database.postgres import PostgresDatabase
 from app.database.sqlite import SqliteDatabase
 from app.engines.base import Engine
 from app.engines.process import ProcessEngine
@@ -54,6 +53,8 @@ GC_THRESHOLDS = (20_000, 20, 50)
 async def open_database(settings: Settings) -> Database:
     """The database of these settings, at its newest revision."""
     if settings.database_url:
+        from app.database.postgres import PostgresDatabase  # imported late: a server on SQLite starts without it
+
         await migrate_postgres(settings.database_url)
         return await PostgresDatabase(settings.database_url).open()
     await migrate_sqlite(settings.sqlite_path)

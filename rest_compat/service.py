@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,6 @@ class RestService:
     ) -> None:
         self.operations = operations(folder)
         self.otherwise = otherwise
-        self.document = orjson.dumps(openapi.build(self.operations), option=orjson.OPT_INDENT_2)
         self._router: Router[RestRoute | StreamRoute] = Router()
         schema, limits = build_schema(production=production), RateLimits()
         for operation in self.operations:
@@ -58,6 +58,11 @@ class RestService:
             )
             for path in operation.paths():
                 self._router.add(operation.method, path, route)
+
+    @cached_property
+    def document(self) -> bytes:
+        """The OpenAPI document, made when it is first asked for."""
+        return orjson.dumps(openapi.build(self.operations), option=orjson.OPT_INDENT_2)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

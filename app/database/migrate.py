@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.errors import StorageUnavailable
@@ -36,6 +35,8 @@ async def migrate_sqlite(path: Path) -> None:
 
 async def migrate_postgres(url: str) -> None:
     """Makes or upgrades a PostgreSQL database; raises `StorageUnavailable` when it does not answer."""
+    import asyncpg  # imported late: a server on SQLite starts without it
+
     try:
         connection = await asyncpg.connect(url, timeout=10)
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Delete, Insert, Select, Table, Update, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
@@ -44,7 +43,11 @@ def construct(record: type[R], values: dict[str, Any]) -> R:
 def dialect(name: str) -> Dialect:
     """The SQLAlchemy dialect that a database of this name speaks."""
     if name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # imported late, as the next one is: each serves one database
+
         return postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
+    from sqlalchemy.dialects import sqlite
+
     return sqlite.dialect(paramstyle="qmark")
 
 

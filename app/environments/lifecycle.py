@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from app.core.clock import Clock, now
 from app.core.errors import SoundstageError
 from app.core.vault import Vault
-from app.engines.base import Engine, EngineUnavailable, Observation, StaleEpoch, UnitStatus
+from app.engines.base import Engine, EngineUnavailable, Observation, StaleEpoch, Unit, UnitStatus
 from app.environments.models import Desired, Environment, EnvironmentStatus, EventKind, UnitRecord
 from app.environments.planning import Plan, make_plan, stop_order, wanted_ports
 from app.environments.service import next_attempts
@@ -23,7 +23,6 @@ RETRY_SECONDS, RETRY_LIMIT = 30.0, 600.0
 #: When to look again without a hint: while something is under way, and while all is well.
 BUSY_SECONDS, CALM_SECONDS = 1.0, 60.0
 
-READY = frozenset({UnitStatus.RUNNING, UnitStatus.COMPLETED})
 _UNSTABLE = frozenset({UnitStatus.UNHEALTHY, UnitStatus.RESTARTING})
 
 
@@ -156,7 +155,7 @@ class Lifecycle:
         before: Sequence[UnitRecord],
     ) -> Outcome:
         units = [_seen(environment, observed[unit_id]) for unit_id in plan.units if unit_id in observed]
-        ready, total = sum(unit.status in READY for unit in units), len(plan.units)
+        ready, total = sum(_is_ready(plan.units[unit.id], unit) for unit in units), len(plan.units)
         status = _status(environment, units, ready, total)
         after = environment.changed(status=status, observed_generation=environment.generation)
         after = self._with_times(after, _worst(units))
@@ -204,6 +203,11 @@ class Lifecycle:
             next_at=retry_at,
         )
         return Outcome(failed, units, [News(EventKind.FAILURE, EnvironmentStatus.FAILED, error.message)])
+
+
+def _is_ready(unit: Unit, seen: UnitRecord) -> bool:
+    """A service is ready while it runs well; what is to end by itself, once it has."""
+    return seen.status is UnitStatus.COMPLETED or (seen.status is UnitStatus.RUNNING and not unit.one_shot)
 
 
 def _due(moment: datetime | None, present: datetime) -> bool:

@@ -49,6 +49,8 @@ class ServiceFacts:
     replicas: int
     ports: tuple[PortFacts, ...]
     depends_on: tuple[str, ...]
+    #: Whether it is to end by itself.
+    completes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ def _facts(environment: Environment, name: str, service: Mapping[str, Any]) -> S
         replicas=environment.replicas.get(name, service["replicas"]),
         ports=tuple(ports),
         depends_on=tuple(service["depends_on"]),
+        completes=service["completes"],
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from opentelemetry import trace
+from typing import TYPE_CHECKING
 
 from app.core.errors import Unavailable
 from app.observability.health import VERSION
+
+if TYPE_CHECKING:
+    from opentelemetry import trace
 
 
 class TracingMissing(Unavailable):

@@ -202,12 +202,13 @@ def _service(facts: ServiceFacts, units: Sequence[models.UnitRecord], idle: Serv
     status = next((status for status in _WORST if status in found), idle)
     if len(units) < facts.replicas and status in (ServiceStatus.RUNNING, ServiceStatus.COMPLETED):
         status = ServiceStatus.STARTING
+    ready = (UnitStatus.COMPLETED,) if facts.completes else (UnitStatus.RUNNING, UnitStatus.COMPLETED)
     troubled = next((unit for unit in units if unit.cause and unit.status == str(status)), None)
     return EnvironmentService(
         name=facts.name,
         status=status,
         replicas=facts.replicas,
-        ready_replicas=sum(unit.status in (UnitStatus.RUNNING, UnitStatus.COMPLETED) for unit in units),
+        ready_replicas=sum(unit.status in ready for unit in units),
         restarts=sum(unit.restarts for unit in units),
         url=facts.ports[0].url if facts.ports else None,
         ports=[ServicePort(name=port.name, port=port.number, url=port.url) for port in facts.ports],

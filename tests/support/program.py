@@ -49,6 +49,7 @@ class Program:
         assert made.returncode == 0, made.stderr
         self.credentials: dict[str, str] = json.loads(made.stdout)
         self._clients = threading.local()
+        self._opened: list[httpx.Client] = []
         self.headers = {"Authorization": f"Bearer {self.credentials['api_key']}"}
 
     def start(self) -> float:
@@ -91,6 +92,7 @@ class Program:
         """A client for each thread: making one costs more than a request."""
         if not hasattr(self._clients, "own"):
             self._clients.own = httpx.Client(timeout=10, trust_env=False)
+            self._opened.append(self._clients.own)
         client: httpx.Client = self._clients.own
         return client
 
@@ -120,6 +122,8 @@ class Program:
 
     def down(self) -> None:
         """Stops the server, the services and the runner."""
+        for client in self._opened:
+            client.close()
         ended = run("down", "--data-dir", str(self.data_dir), timeout=120)
         assert ended.returncode == 0, ended.stderr
         if self.process is not None:
