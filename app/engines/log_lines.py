@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from app.engines.base import LINE_LIMIT, LogBatch
 
-BATCH_LINES = 250
+BATCH_LINES = 1000
 
 
 @dataclass(frozen=True, slots=True)
