@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 
 from app.blueprints import json_schema
+from app.cli import help_texts
 from app.contract import contract
 from resolvers.schema import build_schema
 from rest_compat import openapi
@@ -22,6 +23,7 @@ def generated() -> dict[str, str]:
         "schema.graphql": build_schema().as_str() + "\n",
         "openapi.json": _json(document),
         "schemas/blueprint.json": _json(json_schema.schema()),
+        **{f"tests/cli/golden/{name}": text for name, text in help_texts.files().items()},
     }
 
 

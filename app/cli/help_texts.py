@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -41,16 +39,3 @@ def _texts(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:
 def files() -> dict[str, str]:
     """File name -> text: `env_create.txt`."""
     return {f"{name.replace(' ', '_')}.txt": text for name, text in help_texts().items()}
-
-
-def main() -> None:
-    """`python -m app.cli.help_texts tests/cli/golden` rewrites the golden files."""
-    folder = Path(sys.argv[1])
-    for old in folder.glob("*.txt"):
-        old.unlink()
-    for name, text in files().items():
-        (folder / name).write_text(text)
-
-
-if __name__ == "__main__":
-    main()

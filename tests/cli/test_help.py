@@ -12,7 +12,7 @@ from app.cli.help_texts import WIDTH, files, help_texts
 from tests.support.program import run
 
 GOLDEN = Path(__file__).parent / "golden"
-REWRITE = "to rewrite: python -m app.cli.help_texts tests/cli/golden"
+REWRITE = "to rewrite it: make generate"
 
 
 @pytest.mark.parametrize("name", sorted({*files(), *(path.name for path in GOLDEN.glob("*.txt"))}))

@@ -1,0 +1,35 @@
+"""What Schemathesis has to be told about our GraphQL: loaded by it through SCHEMATHESIS_HOOKS.
+
+Its own check of GraphQL answers counts every error as the server's; ours counts defects only.
+"""
+
+from __future__ import annotations
+
+import json
+
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis.graphql import nodes
+
+_DOCUMENTS = [
+    "services: {web: {run: serve}}",
+    "services: {web: {run: serve, ports: [http], replicas: 3}, db: {run: store}}",
+    "services: {web: {rnu: serve}}",
+    "services: [",
+    "&a [*a, *a]",
+]
+
+schemathesis.graphql.scalar("BlueprintDocument", (st.sampled_from(_DOCUMENTS) | st.text()).map(nodes.String))
+schemathesis.graphql.scalar(
+    "Duration",
+    st.integers(-1, 2**31 - 1).map(nodes.Int) | (st.sampled_from(["30s", "5m", "soon"]) | st.text()).map(nodes.String),
+)
+
+
+@schemathesis.check
+def no_defect(ctx: object, response: schemathesis.Response, case: schemathesis.Case) -> None:
+    """Every error has a code, and none is a defect's."""
+    body = json.loads(response.content)
+    codes = [error["extensions"]["code"] for error in body.get("errors", ())]
+    assert response.status_code < 500, response.status_code
+    assert "INTERNAL_ERROR" not in codes, body["errors"]
