@@ -10,7 +10,7 @@ import pytest
 from tests.support.live import LiveServer
 from tests.support.node import run_client
 from tests.support.serving import Served
-from tests.support.sockets import Refused, Socket, connected
+from tests.support.sockets import Socket, connected
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -152,12 +152,12 @@ async def test_initializing_twice_closes_with_4429_and_an_id_twice_with_4409(sha
 
 
 @pytest.mark.parametrize("offered", [["graphql-ws"], [], ["bearer.sk_live_x"]])
-async def test_an_unknown_subprotocol_is_refused(shared: Served, offered: list[str]) -> None:
-    with pytest.raises(Refused) as refused:
-        async with connected(shared.product.app, "/graphql", subprotocols=offered):
-            pass
+async def test_an_unknown_subprotocol_closes_with_4406(shared: Served, offered: list[str]) -> None:
+    async with connected(shared.product.app, "/graphql", subprotocols=offered) as socket:
+        assert await socket.next() is None
 
-    assert refused.value.status == 4406
+    assert socket.subprotocol is None
+    assert (socket.closed or (0,))[0] == 4406
 
 
 async def test_an_error_ends_its_own_operation_not_the_connection(shared: Served) -> None:
