@@ -44,3 +44,5 @@ fi
 echo "Installing from $lock into .venv with $(.venv/bin/python --version)."
 .venv/bin/python -m pip install -qq --no-compile --require-hashes --requirement "$lock"
 .venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
+# All at once on all cores, and whatever PYTHONDONTWRITEBYTECODE says: without it every start would compile for a second.
+.venv/bin/python -m compileall -qq -j 0 .venv/lib app resolvers rest_compat || true   # some packages hold templates

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 from strawberry.scalars import JSON
 from strawberry.types import Info
@@ -90,7 +92,11 @@ class EnvironmentMutations:
         WRITE,
         audited="environment.create",
     )
-    async def create_environment(self, info: Info[Context, None], input: CreateEnvironmentInput) -> Environment:
+    async def create_environment(
+        self,
+        info: Info[Context, None],
+        input: Annotated[CreateEnvironmentInput, strawberry.argument(description="What to bring up.")],
+    ) -> Environment:
         created = await info.context.environments.create(
             input.blueprint,  # type: ignore[arg-type]
             name=input.name,
@@ -102,7 +108,11 @@ class EnvironmentMutations:
 
     @mutation("Changes an environment's settings.", WRITE, audited="environment.update")
     async def update_environment(
-        self, info: Info[Context, None], id: Id, input: UpdateEnvironmentInput, if_version: IfVersion = None
+        self,
+        info: Info[Context, None],
+        id: Id,
+        input: Annotated[UpdateEnvironmentInput, strawberry.argument(description="The settings to change.")],
+        if_version: IfVersion = None,
     ) -> Environment:
         changed = await info.context.environments.update(
             id,
@@ -135,13 +145,23 @@ class EnvironmentMutations:
 
     @mutation("Sets how many replicas of a service run.", WRITE, audited="environment.scale")
     async def scale_environment_service(
-        self, info: Info[Context, None], id: Id, input: ScaleServiceInput, if_version: IfVersion = None
+        self,
+        info: Info[Context, None],
+        id: Id,
+        input: Annotated[
+            ScaleServiceInput, strawberry.argument(description="The service, and how many replicas of it.")
+        ],
+        if_version: IfVersion = None,
     ) -> Environment:
         scaled = await info.context.environments.scale(id, input.service, input.replicas, expected_version=if_version)
         return environment(scaled)
 
     @mutation("Checks a Blueprint without creating anything.", READ, audited="blueprint.validate")
-    async def validate_blueprint(self, info: Info[Context, None], input: ValidateBlueprintInput) -> BlueprintValidation:
+    async def validate_blueprint(
+        self,
+        info: Info[Context, None],
+        input: Annotated[ValidateBlueprintInput, strawberry.argument(description="The Blueprint to check.")],
+    ) -> BlueprintValidation:
         checked = check(input.blueprint)  # type: ignore[arg-type]
         errors = [
             BlueprintProblem(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 from strawberry.types import Info
 
@@ -26,7 +28,11 @@ class CreateApiKeyInput:
 @strawberry.type
 class IdentityMutations:
     @mutation("Makes an API key in your own role. The key is shown once.", ADMIN, audited="api_key.create")
-    async def create_api_key(self, info: Info[Context, None], input: CreateApiKeyInput) -> CreatedApiKey:
+    async def create_api_key(
+        self,
+        info: Info[Context, None],
+        input: Annotated[CreateApiKeyInput, strawberry.argument(description="The key to make.")],
+    ) -> CreatedApiKey:
         record, key = info.context.identity.create_key(input.name, input.scopes)
         return CreatedApiKey(id=strawberry.ID(record.id), key=key, api_key=api_key(record))
 

@@ -132,6 +132,5 @@ def _descriptions() -> list[tuple[str, str | None]]:
                 (f"{name}.{key}({argument})", part.description)
                 for key, field in type_.fields.items()
                 for argument, part in field.args.items()
-                if argument != "input"  # its type is described
             ]
     return found
