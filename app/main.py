@@ -124,6 +124,7 @@ class Server:
         await self.reconciler.start()
         self._housekeeping = asyncio.create_task(self._keep_house())
         # What lives as long as the server is not looked through again; rare, large collections suit many connections.
+        gc.enable()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
