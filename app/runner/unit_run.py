@@ -17,6 +17,9 @@ from app.runner.model import Cause, EngineRefused, Isolation, Limits, Unit
 from app.runner.process_table import Process, Snapshot
 from app.runner.records import UnitRecord
 
+#: Seconds that a namespace has to start its program, before it is signalled all the same.
+_ENTERING = 0.5
+
 
 class CannotStart(Exception):
     """The process could not be started; the restart policy decides what follows."""
@@ -136,6 +139,7 @@ class UnitRun:
             if self.unit.shutdown.command:
                 await self._help(self.unit.shutdown.command, grace)
             else:
+                await self._entered()
                 self._signal_group(number_of(self.unit.shutdown.signal))
             await asyncio.shield(self.ended)
             # Under bubblewrap its outer process ends first, while the program inside is still busy with its end.
@@ -143,6 +147,14 @@ class UnitRun:
             while self._group_is_alive():
                 await asyncio.sleep(delay)
                 delay = min(delay * 1.5, 0.1)
+
+    async def _entered(self) -> None:
+        """A namespace's first process ignores signals: one sent before the program is there would be lost."""
+        if self.unit.isolation is Isolation.NAMESPACE:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ENTERING):
+                    while not self.ended.done() and not self._program_is_there():  # noqa: ASYNC110 - no event tells
+                        await asyncio.sleep(0.002)
 
     def _signal_group(self, number: int) -> None:
         if not self.ended.done() and process_table.is_alive(self.process):
@@ -155,6 +167,9 @@ class UnitRun:
             os.killpg(self.process.pid, 0)
         except (ProcessLookupError, PermissionError):
             return False
+        return self._program_is_there()
+
+    def _program_is_there(self) -> bool:
         # bubblewrap's inner process stays for as long as anything lives in the namespace: it is no reason to wait.
         return any(
             stat.group == self.process.pid and stat.name != "bwrap"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +13,12 @@ from app.engines.process import ProcessEngine
 from tests.engines.support import Machine
 
 
-@pytest.fixture(autouse=True, scope="session")
-def bubblewrap() -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
     """The wheel's bubblewrap, where the machine has none of its own."""
     own = shutil.which("bwrap") or _of_the_wheel()
-    with pytest.MonkeyPatch.context() as patch:
-        if own is not None:
-            patch.setenv("SOUNDSTAGE_BUBBLEWRAP", own)
-        yield
+    if own is not None:
+        monkeypatch.setenv("SOUNDSTAGE_BUBBLEWRAP", own)
 
 
 def _of_the_wheel() -> str | None:

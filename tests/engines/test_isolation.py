@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engines.base import Cause, Isolation, IsolationUnavailable, Limits, Restart, RestartPolicy, UnitStatus
+from app.engines.base import Cause, Isolation, IsolationUnavailable, Limits, Restart, RestartPolicy, Unit, UnitStatus
 from app.engines.process import ProcessEngine
 from app.runner.cgroups import Cgroups, memory_kills, own_groups
 from app.runner.folders import EnvironmentFolder
@@ -219,3 +220,19 @@ async def test_capabilities_name_what_is_there(process_engine: ProcessEngine) ->
     assert (seen.name, seen.runs_images) == ("process", False)
     assert seen.isolation[-1] is Isolation.PLAIN
     assert set(seen.limits) == {"cpu", "memory", "pids", "open_files"}
+
+
+async def test_a_namespace_is_stopped_gracefully_also_while_it_starts(machine: Machine) -> None:
+    engine = machine.engine()
+    if Isolation.NAMESPACE not in (await engine.capabilities()).isolation:
+        pytest.skip("this machine does not offer namespace")
+
+    for number in range(20):
+        made = Unit(f"env_{number}", "web", 0, ("sleep", "1000"), isolation=Isolation.NAMESPACE)
+        await engine.apply(made, epoch=1)
+        await asyncio.sleep(number * 0.0005)
+        began = time.monotonic()
+        await engine.stop(made.environment_id, epoch=1)
+
+        assert time.monotonic() - began < 5, "the signal was lost, and the grace of 10 s was waited for"
+    await engine.close()
