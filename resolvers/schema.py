@@ -78,7 +78,10 @@ class FreshContext(SchemaExtension):
 
 
 class SoundstageSchema(strawberry.Schema):
-    """Strawberry's schema, without the hook on every field for executable directives: `@rest` does nothing."""
+    """The one way in: GraphQL and every REST route run their operations by `execute` and `stream`.
+
+    Without Strawberry's hook on every field for executable directives: `@rest` does nothing when it runs.
+    """
 
     def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
         return [extension for extension in super().get_extensions(sync) if not isinstance(extension, _DIRECTIVES)]

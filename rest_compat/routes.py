@@ -22,7 +22,6 @@ from app.core.errors import (
 )
 from app.idempotency.service import Answer, Attempt, Idempotency
 from resolvers.context import Context
-from resolvers.execution import execute
 from resolvers.node import Node
 from resolvers.schema import SoundstageSchema, node
 from rest_compat.binding import bind, takes_body
@@ -134,7 +133,9 @@ class RestRoute:
         document = _json_body(request, body) if takes_body(operation) else None
         version = version_wanted(request.headers.get("if-match")) if operation.is_mutation else None
         variables = bind(operation, path, _query(request), document, version)
-        result = await execute(self.schema, operation.text, variables, context, operation_name=operation.name)
+        result = await self.schema.execute(
+            operation.text, variable_values=variables, context_value=context, operation_name=operation.name
+        )
         if result.errors:
             raise as_error(result.errors[0])
         assert result.data is not None
