@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from app.core.errors import NotFound, SoundstageError
+from app.observability.requests import REQUEST_ID, ROUTE
 from resolvers.access import root_access
 from resolvers.context import Context
 from resolvers.schema import build_schema
@@ -24,9 +25,6 @@ from rest_compat.ratelimit import RateLimits
 from rest_compat.router import Match, Router
 from rest_compat.routes import MethodNotAllowed, RestRoute
 from rest_compat.websockets import StreamRoute
-
-#: A request's route name, for logs and metrics.
-ROUTE, REQUEST_ID = "soundstage.route", "soundstage.request_id"
 
 
 def operations(folder: Path) -> list[RestOperation]:

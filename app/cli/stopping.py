@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import signal
 import time
@@ -16,7 +15,7 @@ from app.cli.output import note, write_json
 from app.cli.where import server_file
 from app.core.errors import SoundstageError
 from app.engines.process import ProcessEngine
-from app.runner.folders import DataFolder
+from app.runner.folders import DataFolder, is_locked
 from app.runner.process_table import UNIT_MARK, marks_of
 
 #: Seconds that the server has: its own grace and a little more.
@@ -55,7 +54,7 @@ def _stop_server(data_dir: Path) -> bool:
 
 def _stop_services(data_dir: Path) -> bool:
     data = DataFolder(data_dir.resolve())
-    if not _is_locked(data.lock) and not _has_orphans(data):
+    if not is_locked(data.lock) and not _has_orphans(data):
         return False
     note("Stopping all services.")
     try:
@@ -63,17 +62,6 @@ def _stop_services(data_dir: Path) -> bool:
     except SoundstageError as error:
         raise CliError(f"The services could not be stopped: {error.message}") from None
     return True
-
-
-def _is_locked(lock: Path) -> bool:
-    try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        pass
-    return False
 
 
 def _has_orphans(data: DataFolder) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import app
 from app.engines.base import EngineUnavailable
 from app.engines.hints import Hints
 from app.runner import protocol
-from app.runner.folders import DataFolder, make_private
+from app.runner.folders import DataFolder, is_locked, make_private
 from app.runner.process_table import stat_of
 
 #: Seconds in which a started runner has to answer: it adopts what runs before it does.
@@ -131,7 +130,7 @@ class RunnerClient:
             await connection.call("shutdown", {})
             await asyncio.wait({connection.reading}, timeout=10)
         deadline = time.monotonic() + 10
-        while _is_locked(self._data.lock) and time.monotonic() < deadline:  # noqa: ASYNC110 - another process
+        while is_locked(self._data.lock) and time.monotonic() < deadline:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.01)
 
     async def close(self) -> None:
@@ -237,7 +236,7 @@ class RunnerClient:
             if connection is not None:
                 return connection
             # One that finds another at work ends at once, and that other one is about to answer.
-            if _is_dead(pid) and not _is_locked(self._data.lock):
+            if _is_dead(pid) and not is_locked(self._data.lock):
                 break
             delay = min(delay * 1.2, 0.05)
         return None
@@ -268,17 +267,6 @@ class RunnerClient:
 def _is_dead(pid: int) -> bool:
     stat = stat_of(pid)
     return stat is None or stat.dead
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        with path.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        pass
-    return False
 
 
 def _last_line(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -20,6 +21,18 @@ def check_name(kind: str, name: str) -> str:
     if not _NAME.fullmatch(name):
         raise EngineRefused(f"The {kind} {name!r} may hold letters, digits, dot, dash and underscore only.")
     return name
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock on this file: asked by who does not want it."""
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
+    return False
 
 
 def make_private(folder: Path) -> Path:
