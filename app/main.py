@@ -21,6 +21,7 @@ from app.blueprints import json_schema
 from app.console.routes import page_endpoint
 from app.console.routes import routes as asset_routes
 from app.contract import contract
+from app.core.actor import Actor
 from app.core.errors import Forbidden, NotFound, SoundstageError
 from app.core.ids import new_id
 from app.core.streams import Wakeups
@@ -157,9 +158,13 @@ class Server:
     async def authenticate(self, context: Context, token: str) -> None:
         """Sets the actor of a bearer token, or why there is none."""
         try:
-            context.actor = await authenticate(self.database, token)
+            context.actor = await self._actor(token)
         except SoundstageError as error:
             context.refused = error
+
+    async def _actor(self, token: str) -> Actor:
+        """The actor behind a bearer token, told by the token's form; raises `Unauthorized`."""
+        return await authenticate(self.database, token)
 
     def _application(self) -> ASGIApp:
         settings = self.settings

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from starlette.datastructures import MutableHeaders
 from strawberry.dataloader import DataLoader
 
 from app.core.actor import Actor
@@ -48,6 +49,8 @@ class Context:
     before_commit: list[Callable[[str], None]] = field(default_factory=list)
     #: Stands in for the mutation when its effect has happened already and only the answer is to be made again.
     replay: Callable[[], Awaitable[Any]] | None = None
+    #: Headers for the answer, beside those that every answer has: cookies, limits.
+    response_headers: MutableHeaders = field(default_factory=MutableHeaders)
     #: What the client sent in `connection_init`.
     connection_params: dict[str, Any] | None = None
 

@@ -84,6 +84,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
     async def get_context(self, request: Request | WebSocket, response: Any) -> Context:
         context = await self._context(request)
         if isinstance(request, Request):
+            context.response_headers = response.headers
             response.headers["X-Request-ID"] = context.request_id
         return context
 

@@ -64,6 +64,11 @@ class RestRoute:
     async def answer(self, request: Request, path: dict[str, str]) -> Response:
         """Answers a request, whatever happens, in the dialect."""
         context = await self.context(request)
+        response = await self._guarded(request, path, context)
+        response.headers.raw.extend(context.response_headers.raw)
+        return response
+
+    async def _guarded(self, request: Request, path: dict[str, str], context: Context) -> Response:
         context.largest_page = LARGEST_PAGE
         headers = {"X-Request-ID": context.request_id}
         try:
@@ -149,12 +154,13 @@ class RestRoute:
     def _success(
         self, request: Request, path: dict[str, str], value: Any, context: Context, headers: dict[str, str]
     ) -> Response:
-        operation, answered = self.operation, Answered(context.request_id)
+        operation, verified = self.operation, context.actor is not None and context.actor.signature_verified
+        answered = Answered(context.request_id, verified)
         if operation.connection:
             page = value["pageInfo"]
             value = value["nodes"]
             cursor = page["endCursor"] if page["hasNextPage"] else None
-            answered = Answered(context.request_id, next_cursor=cursor, has_more=page["hasNextPage"])
+            answered = Answered(context.request_id, verified, next_cursor=cursor, has_more=page["hasNextPage"])
             if cursor:
                 headers["Link"] = _next_link(request, cursor)
         tag = etag(value)

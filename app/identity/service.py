@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.core.actor import ALL_SCOPES, Actor, Kind, Role, Scope
+from app.core.actor import ALL_PERMISSIONS, ALL_SCOPES, Actor, Role
 from app.core.clock import Clock, now
 from app.core.errors import Conflict, InvalidRequest, NotFound, Unauthorized
 from app.core.ids import new_id
@@ -17,7 +17,7 @@ from app.identity.models import ApiKey, Membership, Organization, Plan, User
 
 #: How old "last used" may be; a write for each request would cost more than it tells.
 LAST_USED_EVERY = timedelta(minutes=1)
-SCOPES = frozenset({ALL_SCOPES} | {f"{scope}:{kind}" for scope in Scope for kind in Kind})
+SCOPES = ALL_PERMISSIONS | {ALL_SCOPES}
 
 
 @dataclass(frozen=True, slots=True)
