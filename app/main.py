@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import structlog
@@ -22,7 +24,7 @@ from app.console.routes import page_endpoint
 from app.console.routes import routes as asset_routes
 from app.contract import contract
 from app.core.actor import Actor
-from app.core.errors import Forbidden, NotFound, SoundstageError
+from app.core.errors import Forbidden, NotFound, SoundstageError, Unavailable
 from app.core.ids import new_id
 from app.core.streams import Wakeups
 from app.core.vault import Vault
@@ -41,7 +43,12 @@ from app.observability.metrics import CONTENT_TYPE, Metrics
 from app.observability.requests import REQUEST_ID, ROUTE, Requests
 from app.observability.tracing import Tracing, tracing
 from app.settings import Settings
+from app.sign_in.service import Parts as SignInParts
+from app.sign_in.sessions import Client, authenticate_cookie
+from app.sign_in.sessions import forget_old as forget_old_sessions
+from app.sign_in.throttle import Throttle
 from resolvers.context import Context, Product
+from resolvers.cookies import SESSION_COOKIE, check_same_site
 from resolvers.http import GraphQLEndpoint, bearer_of
 from rest_compat.routes import MethodNotAllowed
 from rest_compat.service import RestService, failure, not_found
@@ -119,7 +126,8 @@ class Server:
             isolation=settings.isolation,
         )
         health = Health({"database": lambda: ping(self.database), "engine": self.engine.capabilities})
-        self.product = Product(self.database, parts, health, settings.production)
+        sign_in = SignInParts(vault, self._mint, Throttle())
+        self.product = Product(self.database, parts, health, sign_in, settings.production)
         self.tracing = tracing(settings.otlp_endpoint)
         self.app = self._application()
         await self.reconciler.start()
@@ -145,10 +153,19 @@ class Server:
 
     async def context(self, connection: HTTPConnection) -> Context:
         """The context of a request, with the actor where a valid credential came with it."""
-        context = Context(self.product, request_id=connection.scope.get(REQUEST_ID) or new_id("req"))
+        context = Context(
+            self.product,
+            request_id=connection.scope.get(REQUEST_ID) or new_id("req"),
+            client=Client(
+                connection.client.host if connection.client else "", connection.headers.get("user-agent", "")
+            ),
+            cookie=connection.cookies.get(SESSION_COOKIE),
+        )
         token = bearer_of(connection)
         if token is not None:
             await self.authenticate(context, token)
+        elif context.cookie is not None:
+            await self._authenticate_cookie(context, context.cookie, connection)
         wanted = connection.headers.get("x-organization-id")
         if wanted and context.actor is not None and wanted != context.actor.organization_id:
             context.actor = None
@@ -162,9 +179,19 @@ class Server:
         except SoundstageError as error:
             context.refused = error
 
+    async def _authenticate_cookie(self, context: Context, cookie: str, connection: HTTPConnection) -> None:
+        try:
+            check_same_site(connection, self.settings.allowed_origins)
+            context.actor = await authenticate_cookie(self.database, cookie)
+        except SoundstageError as error:
+            context.refused = error
+
     async def _actor(self, token: str) -> Actor:
         """The actor behind a bearer token, told by the token's form; raises `Unauthorized`."""
         return await authenticate(self.database, token)
+
+    async def _mint(self, claims: dict[str, Any], lifetime: timedelta) -> str:
+        raise Unavailable("no keys")
 
     def _application(self) -> ASGIApp:
         settings = self.settings
@@ -226,6 +253,7 @@ class Server:
         while True:
             with suppress(SoundstageError):
                 await forget_old(self.database)
+                await forget_old_sessions(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 

@@ -8,6 +8,8 @@ from app.audit import models as audit
 from app.environments import models as environments
 from app.idempotency import models as idempotency
 from app.identity import models as identity
+from app.members import models as members
+from app.sign_in import models as sign_in
 
-MODELS = (audit, environments, idempotency, identity)
+MODELS = (audit, environments, idempotency, identity, members, sign_in)
 METADATA = SQLModel.metadata

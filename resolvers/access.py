@@ -80,20 +80,22 @@ class StreamGuard(Guard):
 class MutationGuard(Guard):
     """The same for a mutation, which is also one unit of work: change, audit event and commit, or nothing."""
 
-    def __init__(self, access: Access | None, action: str) -> None:
+    def __init__(self, access: Access | None, action: str, *, personal: bool) -> None:
         super().__init__(access)
-        self.action = action
+        self.action, self.personal = action, personal
 
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Context, None], **arguments: Any
     ) -> Any:
         context = info.context
         self.check(context)
-        actor = context.require_actor()
+        if self.personal:
+            context.unbind()
         if context.replay is not None:
             return await context.replay()
         try:
             result = await next_(source, info, **arguments)
+            actor = context.require_actor()
             resource = str(getattr(result, "id", "") or "")
             audit.record(context.work, actor, action=self.action, resource=resource, request_id=context.request_id)
             for prepare in context.before_commit:
@@ -101,6 +103,8 @@ class MutationGuard(Guard):
             await context.work.commit()
         finally:
             context.work.discard()
+            if self.personal:
+                context.bind()
         return result
 
 
@@ -109,9 +113,16 @@ def query(description: str, access: Access | None) -> Callable[[F], StrawberryFi
     return _field(description, [access or Public()], Guard(access))
 
 
-def mutation(description: str, access: Access, *, audited: str) -> Callable[[F], StrawberryField]:
-    """Declares a root field that changes something."""
-    return _field(description, [access, Audit(action=audited)], MutationGuard(access, audited))
+def mutation(
+    description: str, access: Access | None, *, audited: str, personal: bool = False
+) -> Callable[[F], StrawberryField]:
+    """Declares a root field that changes something.
+
+    `personal`: it changes a person's own account, which is in no organization. Without `access` anybody may call it:
+    then it sets `context.actor` to whom it has found the caller to be.
+    """
+    guard = MutationGuard(access, audited, personal=personal)
+    return _field(description, [access or Public(), Audit(action=audited)], guard)
 
 
 def subscription(description: str, access: Access) -> Callable[[F], Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,10 +18,16 @@ from app.database.unit_of_work import UnitOfWork
 from app.environments.models import UnitRecord
 from app.environments.service import Environments, Parts
 from app.identity.service import Identity
+from app.members.service import Members
 from app.observability.health import Health
+from app.sign_in.account import OwnAccount
+from app.sign_in.service import Parts as SignInParts
+from app.sign_in.service import SignIn
+from app.sign_in.sessions import Client
 
 #: Items on a page at most, in GraphQL.
 LARGEST_PAGE = 100
+UNKNOWN = Client("", "")
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Product:
     database: Database
     environments: Parts
     health: Health
+    sign_in: SignInParts
     #: Introspection, GraphiQL and the API viewer are off in production.
     production: bool = False
 
@@ -49,10 +56,22 @@ class Context:
     before_commit: list[Callable[[str], None]] = field(default_factory=list)
     #: Stands in for the mutation when its effect has happened already and only the answer is to be made again.
     replay: Callable[[], Awaitable[Any]] | None = None
+    #: From where the request comes.
+    client: Client = UNKNOWN
+    #: The session cookie that came with it.
+    cookie: str | None = None
     #: Headers for the answer, beside those that every answer has: cookies, limits.
     response_headers: MutableHeaders = field(default_factory=MutableHeaders)
     #: What the client sent in `connection_init`.
     connection_params: dict[str, Any] | None = None
+
+    def unbind(self) -> None:
+        """From here on the unit of work is the system's: for what belongs to a person and not to an organization."""
+        self.__dict__["work"] = UnitOfWork(self.product.database, None)
+
+    def bind(self) -> None:
+        """From here on the unit of work is bound to the actor's organization again."""
+        self.__dict__.pop("work", None)
 
     def require_actor(self) -> Actor:
         """The actor; raises `Unauthorized` without one."""
@@ -62,7 +81,7 @@ class Context:
 
     def again(self) -> Context:
         """A context for another operation of the same connection: same actor, nothing cached."""
-        return Context(self.product, self.actor, self.request_id, largest_page=self.largest_page, refused=self.refused)
+        return replace(self, before_commit=[], replay=None, connection_params=None)
 
     @cached_property
     def work(self) -> UnitOfWork:
@@ -78,6 +97,22 @@ class Context:
     def identity(self) -> Identity:
         """The actor and its organization."""
         return Identity(self.work, self.require_actor())
+
+    @cached_property
+    def members(self) -> Members:
+        """The people of the actor's organization."""
+        return Members(self.work, self.require_actor())
+
+    @property
+    def sign_in(self) -> SignIn:
+        """Signing in, whoever asks."""
+        return SignIn(self.work, self.product.sign_in, self.client, self.request_id)
+
+    @property
+    def account(self) -> OwnAccount:
+        """What is the actor's own, whatever the organization."""
+        work = UnitOfWork(self.product.database, None) if self.work.organization_id else self.work
+        return OwnAccount(work, self.require_actor(), self.product.sign_in, self.client.address)
 
     @cached_property
     def units(self) -> DataLoader[str, list[UnitRecord]]:

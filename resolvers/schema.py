@@ -14,6 +14,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult, Info
 from strawberry.types.graphql import OperationType
 
+from app.core.clock import now
 from app.core.ids import is_id
 from resolvers.access import query
 from resolvers.context import Context
@@ -27,9 +28,16 @@ from resolvers.identity.mutations import IdentityMutations
 from resolvers.identity.queries import CREDENTIALS, ORGANIZATION, IdentityQueries
 from resolvers.identity.types import ApiKey, Organization, api_key, organization
 from resolvers.limits import MOST_TOKENS, Limits
+from resolvers.members.mutations import MemberMutations
+from resolvers.members.queries import ADMIN as INVITATIONS
+from resolvers.members.queries import READ as MEMBERS
+from resolvers.members.queries import MemberQueries
+from resolvers.members.types import Invitation, Member, invitation, member
 from resolvers.node import Id, Node
 from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
+from resolvers.sign_in.mutations import SignInMutations
+from resolvers.sign_in.queries import SignInQueries
 from resolvers.system.queries import SystemQueries
 
 
@@ -44,6 +52,14 @@ async def node(context: Context, node_id: str) -> Node | None:
         actor.require(CREDENTIALS.scope, CREDENTIALS.kind)
         key = await context.identity.key(node_id)
         return api_key(key) if key else None
+    if is_id(node_id, "usr"):
+        actor.require(MEMBERS.scope, MEMBERS.kind)
+        person = await context.members.find(node_id)
+        return member(person) if person else None
+    if is_id(node_id, "inv"):
+        actor.require(INVITATIONS.scope, INVITATIONS.kind)
+        offer = await context.members.invitation(node_id)
+        return invitation(offer, now()) if offer else None
     if is_id(node_id, "org"):
         actor.require(ORGANIZATION.scope, ORGANIZATION.kind)
         return organization(await context.identity.organization()) if node_id == actor.organization_id else None
@@ -51,14 +67,14 @@ async def node(context: Context, node_id: str) -> Node | None:
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(EnvironmentQueries, IdentityQueries, SystemQueries):
+class Query(EnvironmentQueries, IdentityQueries, MemberQueries, SignInQueries, SystemQueries):
     @query("The object with this id, of whatever type; null where none is visible to you.", ORGANIZATION)
     async def node(self, info: Info[Context, None], id: Id) -> Node | None:
         return await node(info.context, id)
 
 
 @strawberry.type(description="Everything that can be changed. Each field is one transaction.")
-class Mutation(EnvironmentMutations, IdentityMutations):
+class Mutation(EnvironmentMutations, IdentityMutations, MemberMutations, SignInMutations):
     pass
 
 
@@ -130,7 +146,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Environment, ApiKey, Organization],
+        types=[Environment, ApiKey, Organization, Member, Invitation],
         directives=[rest],
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),

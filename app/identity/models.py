@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, false
 from sqlmodel import Field
 
 from app.core.actor import Role
@@ -43,6 +43,8 @@ class User(Record):
     id: str = Field(primary_key=True)
     email: str
     name: str
+    #: Whether this person operates the installation as a whole.
+    operator: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created_at: datetime = Field(sa_type=Moment)
 
 
@@ -58,6 +60,8 @@ class Membership(Record):
     organization_id: str = Field(foreign_key="organizations.id")
     user_id: str = Field(foreign_key="users.id")
     role: Role = Field(sa_type=Choice(Role))
+    #: A custom role in the place of `role`, which then is viewer.
+    role_id: str | None = Field(default=None, foreign_key="roles.id")
     created_at: datetime = Field(sa_type=Moment)
 
 
@@ -79,6 +83,7 @@ class ApiKey(Record):
     hash: str
     scopes: list[str] = Field(sa_type=Json)
     created_at: datetime = Field(sa_type=Moment)
+    expires_at: datetime | None = Field(default=None, sa_type=Moment)
     last_used_at: datetime | None = Field(default=None, sa_type=Moment)
     revoked_at: datetime | None = Field(default=None, sa_type=Moment)
 
@@ -91,14 +96,36 @@ class ApiKeyTable(ApiKey, table=True):
     )
 
 
+class CustomRole(Record):
+    """A set of permissions that an organization has given a name."""
+
+    id: str = Field(primary_key=True)
+    organization_id: str = Field(foreign_key="organizations.id")
+    name: str
+    description: str
+    #: `environments:read`, …
+    permissions: list[str] = Field(sa_type=Json)
+    created_at: datetime = Field(sa_type=Moment)
+    version: int = 1
+
+
+class CustomRoleTable(CustomRole, table=True):
+    __tablename__ = "roles"
+    __table_args__ = (UniqueConstraint("organization_id", "name", name="roles_name"),)
+
+
 class Credential(Record):
-    """What a key opens: one row of keys, members and organizations, read at each authentication."""
+    """What a credential opens: one row of it, its member and organization, read at each authentication."""
 
     id: str
     organization_id: str
     user_id: str
     role: Role
+    #: Those of a custom role; None without one.
+    permissions: list[str] | None
+    operator: bool
     scopes: list[str]
     plan: Plan
     requests_per_minute: int | None
     last_used_at: datetime | None
+    expires_at: datetime | None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Integer, bindparam, select
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, bindparam, select
 
 from app.database.statements import adding, change, changing, everywhere, readable, statement, table
 from app.identity.models import (
     ApiKey,
     ApiKeyTable,
     Credential,
+    CustomRoleTable,
     Membership,
     MembershipTable,
     Organization,
@@ -18,28 +21,43 @@ from app.identity.models import (
 )
 
 _organizations, _users = table(OrganizationTable).c, table(UserTable).c
-_members, _keys = table(MembershipTable).c, table(ApiKeyTable).c
+_members, _keys, _roles = table(MembershipTable).c, table(ApiKeyTable).c, table(CustomRoleTable).c
 
 ADD_ORGANIZATION = change(adding(OrganizationTable))
 ADD_USER = change(adding(UserTable))
 ADD_MEMBERSHIP = change(adding(MembershipTable))
 ADD_KEY = change(adding(ApiKeyTable))
 
-#: What a key opens; before authentication there is no organization to start from.
-CREDENTIAL_BY_HASH = statement(
-    select(
-        _keys.id,
-        _keys.organization_id,
-        _keys.user_id,
-        _members.role,
-        _keys.scopes,
-        _organizations.plan,
-        _organizations.requests_per_minute,
-        _keys.last_used_at,
+
+def opened_by(credential: FromClause, *columns: ColumnElement[Any]) -> Select[Any]:
+    """What a table's credentials open: rows of `Credential`, as long as their member is one.
+
+    Before authentication there is no organization to start from.
+    """
+    c = credential.c
+    return (
+        select(
+            c.id,
+            c.organization_id,
+            c.user_id,
+            _members.role,
+            _roles.permissions,
+            _users.operator,
+            _organizations.plan,
+            _organizations.requests_per_minute,
+            *columns,
+        )
+        .join(_members.id.table, (_members.user_id == c.user_id) & (_members.organization_id == c.organization_id))
+        .join(_organizations.id.table, _organizations.id == c.organization_id)
+        .join(_users.id.table, _users.id == c.user_id)
+        .join(_roles.id.table, _roles.id == _members.role_id, isouter=True)
     )
-    .join(_members.id.table, (_members.user_id == _keys.user_id) & (_members.organization_id == _keys.organization_id))
-    .join(_organizations.id.table, _organizations.id == _keys.organization_id)
-    .where(_keys.hash == bindparam("hash"), _keys.revoked_at.is_(None)),
+
+
+CREDENTIAL_BY_HASH = statement(
+    opened_by(table(ApiKeyTable), _keys.scopes, _keys.last_used_at, _keys.expires_at).where(
+        _keys.hash == bindparam("hash"), _keys.revoked_at.is_(None)
+    ),
     Credential,
 )
 FIRST_ORGANIZATION = statement(everywhere(OrganizationTable).order_by(_organizations.id).limit(1), Organization)
@@ -70,4 +88,5 @@ REVOKE_KEY = change(
     .where(_keys.id == bindparam("id"), _keys.revoked_at.is_(None))
     .values(revoked_at=bindparam("revoked_at"))
 )
+KEY_ENDS = change(changing(ApiKeyTable).where(_keys.id == bindparam("id")).values(expires_at=bindparam("expires_at")))
 KEY_USED = change(changing(ApiKeyTable).where(_keys.id == bindparam("id")).values(last_used_at=bindparam("moment")))

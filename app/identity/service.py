@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from app.core.actor import ALL_PERMISSIONS, ALL_SCOPES, Actor, Role
+from app.core.actor import ALL_PERMISSIONS, ALL_SCOPES, Actor, CredentialKind, Role
 from app.core.clock import Clock, now
 from app.core.errors import Conflict, InvalidRequest, NotFound, Unauthorized
 from app.core.ids import new_id
@@ -13,10 +14,12 @@ from app.core.paging import NEWEST, Page
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
 from app.identity import keys, repository
-from app.identity.models import ApiKey, Membership, Organization, Plan, User
+from app.identity.models import ApiKey, Credential, Membership, Organization, Plan, User
 
 #: How old "last used" may be; a write for each request would cost more than it tells.
 LAST_USED_EVERY = timedelta(minutes=1)
+#: How long a key that was rotated works on at most.
+LONGEST_OVERLAP = timedelta(days=7)
 SCOPES = ALL_PERMISSIONS | {ALL_SCOPES}
 
 
@@ -38,17 +41,29 @@ async def authenticate(database: Database, bearer: str, *, clock: Clock = now) -
     if credential is None:
         raise Unauthorized("This API key is not known, or was revoked.")
     moment = clock()
+    if credential.expires_at is not None and credential.expires_at <= moment:
+        raise Unauthorized("This API key has expired. Make a new one.")
     if credential.last_used_at is None or moment - credential.last_used_at > LAST_USED_EVERY:
         work.write(repository.KEY_USED, id=credential.id, organization_id=credential.organization_id, moment=moment)
         await work.commit()
+    return actor_of(credential)
+
+
+def actor_of(
+    credential: Credential, kind: CredentialKind = CredentialKind.API_KEY, *, scopes: Iterable[str] | None = None
+) -> Actor:
+    """The actor that a credential makes of its holder."""
     return Actor(
         organization_id=credential.organization_id,
         user_id=credential.user_id,
         role=credential.role,
-        scopes=frozenset(credential.scopes),
+        scopes=frozenset(credential.scopes if scopes is None else scopes),
         credential_id=credential.id,
         plan=credential.plan,
         requests_per_minute=credential.requests_per_minute,
+        kind=kind,
+        operator=bool(credential.operator),
+        permissions=None if credential.permissions is None else frozenset(credential.permissions),
     )
 
 
@@ -64,14 +79,15 @@ def found_organization(
     email: str,
     plan: Plan = Plan.FREE,
     requests_per_minute: int | None = None,
+    operator: bool = False,
     clock: Clock = now,
 ) -> Founded:
-    """A new organization, its owner and a key that may do everything."""
+    """A new organization, its owner and a key that may do everything. `operator`: of the installation, too."""
     moment = clock()
     organization = Organization(
         id=new_id("org"), name=name, plan=plan, requests_per_minute=requests_per_minute, created_at=moment
     )
-    user = User(id=new_id("usr"), email=email, name=email.split("@")[0], created_at=moment)
+    user = User(id=new_id("usr"), email=email, name=email.split("@")[0], operator=operator, created_at=moment)
     work.write(repository.ADD_ORGANIZATION, **organization.__dict__)
     work.write(repository.ADD_USER, otherwise=Conflict(f"A user with the address {email} exists."), **user.__dict__)
     add_member(work, organization.id, user.id, Role.OWNER, clock=clock)
@@ -79,17 +95,37 @@ def found_organization(
     return Founded(organization, user, key)
 
 
-def add_member(work: UnitOfWork, organization_id: str, user_id: str, role: Role, *, clock: Clock = now) -> Membership:
-    """Makes a user a member."""
+def add_member(
+    work: UnitOfWork,
+    organization_id: str,
+    user_id: str,
+    role: Role,
+    *,
+    role_id: str | None = None,
+    clock: Clock = now,
+) -> Membership:
+    """Makes a user a member, in a built-in role or a custom one."""
     member = Membership(
-        id=new_id("mem"), organization_id=organization_id, user_id=user_id, role=role, created_at=clock()
+        id=new_id("mem"),
+        organization_id=organization_id,
+        user_id=user_id,
+        role=role,
+        role_id=role_id,
+        created_at=clock(),
     )
     work.write(repository.ADD_MEMBERSHIP, otherwise=Conflict("This user is a member already."), **member.__dict__)
     return member
 
 
 def add_key(
-    work: UnitOfWork, organization_id: str, user_id: str, *, name: str, scopes: list[str], clock: Clock = now
+    work: UnitOfWork,
+    organization_id: str,
+    user_id: str,
+    *,
+    name: str,
+    scopes: list[str],
+    expires_at: datetime | None = None,
+    clock: Clock = now,
 ) -> tuple[ApiKey, str]:
     """A new API key: its record, and the key itself, which is not kept."""
     unknown = sorted(set(scopes) - SCOPES)
@@ -97,7 +133,9 @@ def add_key(
         raise InvalidRequest(
             f"Unknown scopes: {', '.join(unknown) or 'none given'}. Known are {', '.join(sorted(SCOPES))}."
         )
-    key = keys.new_key()
+    key, moment = keys.new_key(), clock()
+    if expires_at is not None and expires_at <= moment:
+        raise InvalidRequest("'expiresAt' lies in the past.")
     record = ApiKey(
         id=new_id("key"),
         organization_id=organization_id,
@@ -106,7 +144,8 @@ def add_key(
         prefix=key[:12],
         hash=keys.fingerprint(key),
         scopes=sorted(scopes),
-        created_at=clock(),
+        created_at=moment,
+        expires_at=expires_at,
     )
     work.write(repository.ADD_KEY, **record.__dict__)
     return record, key
@@ -141,13 +180,41 @@ class Identity:
         found = await self.work.all(repository.KEYS_BEFORE, before=before or NEWEST, limit=limit + 1)
         return Page(found[:limit], len(found) > limit)
 
-    def create_key(self, name: str, scopes: list[str]) -> tuple[ApiKey, str]:
+    def create_key(self, name: str, scopes: list[str], expires_at: datetime | None = None) -> tuple[ApiKey, str]:
         """A new key in the actor's own role: nobody gives away more than they have."""
         beyond = [scope for scope in scopes if ALL_SCOPES not in self.actor.scopes and scope not in self.actor.scopes]
         if beyond:
             raise InvalidRequest(f"Your own credential lacks {', '.join(sorted(beyond))}; it cannot give them away.")
         return add_key(
-            self.work, self.actor.organization_id, self.actor.user_id, name=name, scopes=scopes, clock=self.clock
+            self.work,
+            self.actor.organization_id,
+            self.actor.user_id,
+            name=name,
+            scopes=scopes,
+            expires_at=expires_at,
+            clock=self.clock,
+        )
+
+    async def rotate_key(self, key_id: str, overlap: timedelta) -> tuple[ApiKey, str]:
+        """A successor with the same name and scopes; the old key works on for `overlap`. Raises `NotFound`."""
+        old, moment = await self.key(key_id), self.clock()
+        if old is None:
+            raise NotFound()
+        if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= moment):
+            raise Conflict("This key opens nothing any more. Make a new one.")
+        if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+            raise InvalidRequest(f"The old key works on for at most {LONGEST_OVERLAP.days} days.")
+        end = min(old.expires_at or moment + overlap, moment + overlap)
+        self.work.write(repository.KEY_ENDS, id=key_id, expires_at=end)
+        lifetime = old.expires_at - old.created_at if old.expires_at else None
+        return add_key(
+            self.work,
+            old.organization_id,
+            old.user_id,
+            name=old.name,
+            scopes=old.scopes,
+            expires_at=moment + lifetime if lifetime else None,
+            clock=self.clock,
         )
 
     async def revoke_key(self, key_id: str) -> ApiKey:

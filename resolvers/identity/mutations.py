@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import strawberry
@@ -12,6 +13,7 @@ from resolvers.access import Access, mutation
 from resolvers.context import Context
 from resolvers.identity.types import ApiKey, CreatedApiKey, api_key
 from resolvers.node import Id
+from resolvers.scalars import Duration
 
 ADMIN = Access(scope=Scope.CREDENTIALS, kind=Kind.ADMIN)
 
@@ -23,6 +25,7 @@ class CreateApiKeyInput:
         default_factory=lambda: ["*"],
         description="What it is limited to: `*`, or for example `environments:read`, `environments:write`.",
     )
+    expires_at: datetime | None = strawberry.field(default=None, description="When it ends by itself; never without.")
 
 
 @strawberry.type
@@ -33,7 +36,24 @@ class IdentityMutations:
         info: Info[Context, None],
         input: Annotated[CreateApiKeyInput, strawberry.argument(description="The key to make.")],
     ) -> CreatedApiKey:
-        record, key = info.context.identity.create_key(input.name, input.scopes)
+        record, key = info.context.identity.create_key(input.name, input.scopes, input.expires_at)
+        return CreatedApiKey(id=strawberry.ID(record.id), key=key, api_key=api_key(record))
+
+    @mutation(
+        "Gives an API key a successor with the same name and scopes, shown once. The old one works on for a while.",
+        ADMIN,
+        audited="api_key.rotate",
+    )
+    async def rotate_api_key(
+        self,
+        info: Info[Context, None],
+        id: Id,
+        overlap: Annotated[
+            Duration,
+            strawberry.argument(description="How long the old key works on: at most 7 days; an hour by default"),
+        ] = Duration(3600),
+    ) -> CreatedApiKey:
+        record, key = await info.context.identity.rotate_key(id, timedelta(seconds=overlap))
         return CreatedApiKey(id=strawberry.ID(record.id), key=key, api_key=api_key(record))
 
     @mutation("Revokes an API key, at once and for good.", ADMIN, audited="api_key.revoke")

@@ -39,6 +39,7 @@ class ApiKey(Node):
     prefix: str = strawberry.field(description="Its first characters, by which it is recognized.")
     scopes: list[str] = strawberry.field(description="What it is limited to; `*` for no limit.")
     created_at: datetime = strawberry.field(description="When it was made.")
+    expires_at: datetime | None = strawberry.field(description="When it ends by itself; null for never.")
     last_used_at: datetime | None = strawberry.field(description="When it was last used, to the minute.")
     revoked_at: datetime | None = strawberry.field(description="When it was revoked; null while it is valid.")
 
@@ -63,6 +64,7 @@ def api_key(record: models.ApiKey) -> ApiKey:
         prefix=record.prefix,
         scopes=record.scopes,
         created_at=record.created_at,
+        expires_at=record.expires_at,
         last_used_at=record.last_used_at,
         revoked_at=record.revoked_at,
     )

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from app.database.statements import statement
 from app.database.unit_of_work import UnitOfWork
 from app.tables import METADATA
-from tests.support.samples import SAMPLES, Facts, document, facts, root_fields
+from tests.support.samples import SAMPLES, Facts, Sample, document, facts, root_fields
 from tests.support.serving import Served
 
 TABLE = Path(__file__).with_name("columns.tsv")
@@ -52,12 +52,15 @@ async def test_a_secret_column_appears_in_no_answer(server: Served) -> None:
     secrets = {"name": "PASSWORD", "value": "hunter2-is-long-enough"}
     service = {"run": "serve", "env": {"PASSWORD": "${secrets.PASSWORD}"}}
     made = await server.running(blueprint={"services": {"web": service}}, secrets=[secrets])
-    known = await facts(server, "terminated")
+    known = await facts(server, Sample(given="terminated"))
     stored = await _secret_values(server)
     assert len(stored) >= 2, "the environment's sealed secrets and the key's hash"
 
     answers = [json.dumps(await server.ask(document(name, given), given)) for name, given in _asked(known)]
-    answers += [json.dumps(await server.ask(document(name, given), given)) for name, given in _asked(Facts(made))]
+    answers += [
+        json.dumps(await server.ask(document(name, given), given))
+        for name, given in _asked(Facts({"environment": made}))
+    ]
     answers += [(await server.get(f"/v1/environments/{made}")).text]
 
     hidden = [*stored, secrets["value"], server.key or ""]

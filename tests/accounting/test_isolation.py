@@ -19,6 +19,7 @@ from tests.support.samples import (
     SAMPLES,
     STREAMS,
     Facts,
+    Sample,
     document,
     facts,
     root_fields,
@@ -31,15 +32,21 @@ pytestmark = pytest.mark.anyio
 
 FIELDS = sorted(set(root_fields()) & set(SAMPLES))
 #: Asks for something by its id that belongs to an organization.
-NAMING = [name for name in FIELDS if SAMPLES[name].arguments(Facts("mine")) != SAMPLES[name].arguments(Facts("yours"))]
-NAMING += [
-    name for name in FIELDS if SAMPLES[name].arguments(Facts(key="k")) != SAMPLES[name].arguments(Facts(key="l"))
+NAMING = [
+    name
+    for name in FIELDS
+    if SAMPLES[name].arguments(Facts(every_id="mine")) != SAMPLES[name].arguments(Facts(every_id="yours"))
 ]
-ROUTES_NAMING = [name for name in sorted(OPERATIONS) if "/environments/{id}" in OPERATIONS[name].path]
+ROUTES_NAMING = [
+    name
+    for name, sample in sorted(ROUTE_SAMPLES.items())
+    if sample.path(Facts(every_id="mine")) != sample.path(Facts(every_id="yours"))
+]
 
 
-def test_every_operation_that_takes_an_environment_is_asked() -> None:
-    by_id = {name for name, field in root_fields().items() if "id" in field.args} - {"Query.blueprintTemplate"}
+def test_every_operation_that_takes_an_id_is_asked() -> None:
+    by_id = {name for name, field in root_fields().items() if {"id", "userId"} & set(field.args)}
+    by_id -= {"Query.blueprintTemplate"}
 
     assert by_id == set(NAMING)
 
@@ -47,7 +54,7 @@ def test_every_operation_that_takes_an_environment_is_asked() -> None:
 @pytest.mark.parametrize("name", NAMING)
 async def test_what_is_somebody_elses_looks_like_what_nobody_has(shared: Served, name: str) -> None:
     owner, stranger = await shared.newcomer(), await shared.newcomer()
-    theirs = await facts(owner, SAMPLES[name].given)
+    theirs = await facts(owner, SAMPLES[name])
     before = await _state(owner, theirs)
 
     foreign = await _ask(stranger, name, theirs)
@@ -64,8 +71,8 @@ async def test_an_id_in_a_list_of_another_kind_finds_nothing(shared: Served, nam
     client = await shared.newcomer()
 
     for wrong in (client.tenant.id, "env_", "", "' OR 1=1 --", "x" * 5_000, "env_" + "0" * 25 + "\u0000"):
-        answer = json.loads(await _ask(client, name, Facts(wrong, wrong, wrong)))
-        if name == "Query.node" and wrong == client.tenant.id:
+        answer = json.loads(await _ask(client, name, Facts(every_id=wrong)))
+        if name in ("Query.node", "Query.organization", "Mutation.updateOrganization") and wrong == client.tenant.id:
             continue
         errors = answer.get("errors")
         assert errors or set(answer["data"].values()) == {None}, f"{name} finds {wrong!r}"
@@ -75,18 +82,18 @@ async def test_an_id_in_a_list_of_another_kind_finds_nothing(shared: Served, nam
 @pytest.mark.parametrize("name", [name for name in FIELDS if name not in NAMING])
 async def test_what_lists_or_tells_holds_nothing_of_others(shared: Served, name: str) -> None:
     owner, stranger = await shared.newcomer(), await shared.newcomer()
-    theirs = await facts(owner, "running")
+    theirs = await facts(owner, Sample(needs=("member", "invitation", "role")))
 
     answer = await _ask(stranger, name, theirs)
 
-    for secret in (theirs.environment, theirs.key, owner.tenant.id, owner.tenant.user_id, "private-"):
+    for secret in (*theirs.ids, owner.tenant.user_id, owner.tenant.email, "private-"):
         assert secret not in answer
 
 
 @pytest.mark.parametrize("name", ROUTES_NAMING)
 async def test_a_route_to_somebody_elses_looks_like_one_to_nothing(shared: Served, name: str) -> None:
     owner, stranger = await shared.newcomer(), await shared.newcomer()
-    theirs = await facts(owner, ROUTE_SAMPLES[name].given)
+    theirs = await facts(owner, ROUTE_SAMPLES[name])
     before = await _state(owner, theirs)
 
     foreign = await _request(shared, stranger, name, theirs)
@@ -101,18 +108,18 @@ async def test_a_route_to_somebody_elses_looks_like_one_to_nothing(shared: Serve
 @pytest.mark.parametrize("name", sorted(set(ROUTES) - set(ROUTES_NAMING)))
 async def test_a_route_that_lists_holds_nothing_of_others(shared: Served, name: str) -> None:
     owner, stranger = await shared.newcomer(), await shared.newcomer()
-    theirs = await facts(owner, "running")
+    theirs = await facts(owner, Sample(needs=("member", "invitation", "role")))
 
     _, answer = await _request(shared, stranger, name, theirs)
 
-    for secret in (theirs.environment, theirs.key, owner.tenant.id, owner.tenant.user_id, "private-"):
+    for secret in (*theirs.ids, owner.tenant.user_id, owner.tenant.email, "private-"):
         assert secret not in answer
 
 
 @pytest.mark.parametrize("name", [*sorted(ROUTES), *sorted(STREAMS)])
 async def test_a_route_needs_a_key_unless_it_is_public(shared: Served, name: str) -> None:
     client = await shared.newcomer()
-    known = await facts(client, ROUTE_SAMPLES[name].given)
+    known = await facts(client, ROUTE_SAMPLES[name])
 
     status, _ = await _request(shared, client.with_key(None), name, known)
 
@@ -172,14 +179,16 @@ async def _request(served: Served, client: Client, name: str, known: Facts) -> t
                 return 101, json.dumps(await socket.all())
         except Refused as refused:
             return refused.status, json.dumps(refused.body)
-    response = await client.request(operation.method, path, params=sample.query, json=sample.body)
+    response = await client.request(operation.method, path, params=sample.query, json=sample.json(known))
     return response.status_code, response.text
 
 
 async def _state(owner: Client, known: Facts) -> Any:
     environment = "environment(id: $id) { name status desiredStatus generation autoShutdown services { replicas } }"
-    query = f"query ($id: ID!) {{ {environment} apiKeys {{ nodes {{ id revokedAt }} }} }}"
-    return await owner.data(query, {"id": known.environment})
+    query = f"query ($id: ID!) {{ {environment} apiKeys {{ nodes {{ id revokedAt expiresAt }} }} members {{ nodes {{ id role }} }} invitations {{ nodes {{ id status }} }} roles {{ id version }} organizations {{ name }} }}"
+    if "environment" not in known.known:
+        query = query.replace("($id: ID!)", "").replace(environment, "")
+    return await owner.data(query, {"id": known.environment} if "environment" in known.known else {})
 
 
 def test_the_missing_ids_are_well_formed() -> None:

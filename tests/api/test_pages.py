@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.core.paging import encode_cursor
-from tests.support.samples import MISSING, facts
+from tests.support.samples import MISSING, Sample, facts
 from tests.support.serving import Client, Served
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +27,7 @@ async def _many(client: Client, count: int) -> list[str]:
 
 async def test_a_node_is_read_by_its_id_whatever_its_type(shared: Served) -> None:
     client = await shared.newcomer()
-    known = await facts(client, "running")
+    known = await facts(client, Sample())
     query = "query ($id: ID!) { node(id: $id) { __typename id } }"
 
     found = {

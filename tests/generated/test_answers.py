@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests.support.routes import facts_for, request
-from tests.support.samples import OPERATIONS, ROUTES, STREAMS, Facts, facts
+from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS, Facts, RouteSample, facts
 from tests.support.serving import Served
 from tests.support.sockets import connected
 
@@ -64,7 +64,7 @@ async def test_an_error_is_as_documented(shared: Served, name: str) -> None:
     client = await shared.newcomer()
     errors = [await client.request(ROUTES[name].method, ROUTES[name].path.replace("{id}", "x") + "?unknown=1")]
     if ROUTES[name].access is not None:
-        errors.append(await request(client.with_key(None), name, Facts("x")))
+        errors.append(await request(client.with_key(None), name, Facts(every_id="x")))
     if ROUTES[name].path_parameters:
         errors.append(
             await client.request(ROUTES[name].method, ROUTES[name].path.replace("{id}", "x"), json=_body(name))
@@ -76,14 +76,12 @@ async def test_an_error_is_as_documented(shared: Served, name: str) -> None:
 
 
 def _body(name: str) -> Any:
-    from tests.support.samples import ROUTE_SAMPLES
-
-    return ROUTE_SAMPLES[name].body
+    return ROUTE_SAMPLES[name].json(Facts())
 
 
 @pytest.mark.parametrize("given", ["failed", "stopped", "terminated"])
 async def test_an_environment_in_any_state_is_as_documented(shared: Served, given: str) -> None:
-    known = await facts(shared, given)
+    known = await facts(shared, RouteSample(given=given))
 
     for name in ("GetEnvironment", "GetEnvironmentStatus", "ListEnvironments", "GetEnvironmentLogs"):
         query = {"params": {}} if name == "ListEnvironments" else {}
@@ -98,7 +96,7 @@ async def test_an_environment_in_any_state_is_as_documented(shared: Served, give
 
 @pytest.mark.parametrize("name", STREAMS)
 async def test_every_frame_of_a_stream_is_as_documented(shared: Served, name: str) -> None:
-    known = await facts(shared, "running")
+    known = await facts(shared, RouteSample())
     shared.engine.print(f"{known.environment}/web/0", "one\ntwo\n")
     path = STREAMS[name].path.replace("{id}", known.environment)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from tests.support.routes import facts_for, path_of, request
-from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS
+from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS, Facts
 from tests.support.serving import BLUEPRINT, Served
 
 pytestmark = pytest.mark.anyio
@@ -110,7 +110,7 @@ async def test_a_missing_id_is_404_in_the_form_of_the_api(shared: Served, name: 
 
 
 def _body(name: str) -> object:
-    return ROUTE_SAMPLES[name].body
+    return ROUTE_SAMPLES[name].json(Facts())
 
 
 @pytest.mark.parametrize("name", ROUTES)

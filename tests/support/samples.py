@@ -6,7 +6,7 @@ The accounting tests go over all operations of the schema and all routes; what h
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,19 +16,51 @@ from app.contract import contract
 from resolvers.schema import build_schema
 from rest_compat.operations import RestOperation
 from rest_compat.service import operations as load
+from tests.support.preparations import PREPARATIONS
 from tests.support.serving import BLUEPRINT, Client
+from tests.support.tenants import PASSWORD
 
+#: What an id stands for, and how it begins.
+PREFIXES = {
+    "environment": "env",
+    "key": "key",
+    "organization": "org",
+    "member": "usr",
+    "invitation": "inv",
+    "role": "rol",
+    "session": "sis",
+}
 #: Of the right form, and nobody's.
-MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in ("env", "key", "org")}
+MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in PREFIXES.values()}
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Ids of an organization's things."""
+    """What there is in an organization: ids and one-time secrets, by name. What is not there has an id of nobody's."""
 
-    environment: str = MISSING["env"]
-    key: str = MISSING["key"]
-    organization: str = MISSING["org"]
+    known: Mapping[str, str] = field(default_factory=dict)
+    #: In the place of every id, where one is given.
+    every_id: str = ""
+
+    def __getitem__(self, name: str) -> str:
+        if name in PREFIXES and self.every_id:
+            return self.every_id
+        return self.known.get(name) or (MISSING[PREFIXES[name]] if name in PREFIXES else f"no-{name}")
+
+    @property
+    def environment(self) -> str:
+        """The environment's id."""
+        return self["environment"]
+
+    @property
+    def key(self) -> str:
+        """The API key's id."""
+        return self["key"]
+
+    @property
+    def ids(self) -> list[str]:
+        """All ids that are known."""
+        return [value for name, value in self.known.items() if name in PREFIXES]
 
 
 Arguments = Callable[[Facts], dict[str, Any]]
@@ -39,8 +71,14 @@ class Sample:
     """Arguments with which a root field answers the owner without an error."""
 
     arguments: Arguments = field(default=lambda _: {})
-    #: The status that the environment in the facts is to have.
+    #: The status that the environment in the facts is to have; empty where it needs none.
     given: str = "running"
+    #: What else has to be there: names of preparations.
+    needs: tuple[str, ...] = ()
+    #: The caller signs in first, and asks with a session instead of a key.
+    session: bool = False
+    #: What others than the owner may be told instead of data: they may call it, but the facts are not theirs.
+    otherwise: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,8 +87,14 @@ class RouteSample:
 
     path: Arguments = field(default=lambda _: {})
     query: dict[str, str] = field(default_factory=dict)
-    body: dict[str, Any] | None = None
+    body: dict[str, Any] | Arguments | None = None
     given: str = "running"
+    needs: tuple[str, ...] = ()
+    session: bool = False
+
+    def json(self, known: Facts) -> dict[str, Any] | None:
+        """The body."""
+        return self.body(known) if callable(self.body) else self.body
 
 
 def _id(facts: Facts) -> dict[str, Any]:
@@ -63,8 +107,18 @@ SAMPLES: dict[str, Sample] = {
     "Query.environmentRecentLogs": Sample(_id),
     "Query.blueprintTemplates": Sample(),
     "Query.blueprintTemplate": Sample(lambda _: {"id": "hello"}),
-    "Query.viewer": Sample(),
-    "Query.apiKeys": Sample(),
+    "Query.viewer": Sample(given=""),
+    "Query.apiKeys": Sample(given=""),
+    "Query.member": Sample(lambda facts: {"id": facts["member"]}, given="", needs=("member",)),
+    "Query.members": Sample(given=""),
+    "Query.roles": Sample(given=""),
+    "Query.role": Sample(lambda facts: {"id": facts["role"]}, given="", needs=("role",)),
+    "Query.permissions": Sample(given=""),
+    "Query.invitations": Sample(given="", needs=("invitation",)),
+    "Query.organizations": Sample(given=""),
+    "Query.organization": Sample(lambda facts: {"id": facts["organization"]}, given=""),
+    "Query.account": Sample(given=""),
+    "Query.signInSessions": Sample(given="", needs=("session",)),
     "Query.liveness": Sample(),
     "Query.health": Sample(),
     "Query.readiness": Sample(),
@@ -81,12 +135,113 @@ SAMPLES: dict[str, Sample] = {
     ),
     "Mutation.validateBlueprint": Sample(lambda _: {"input": {"blueprint": BLUEPRINT}}),
     "Mutation.createApiKey": Sample(lambda _: {"input": {"name": "deploy", "scopes": ["environments:read"]}}),
-    "Mutation.revokeApiKey": Sample(lambda facts: {"id": facts.key}),
+    "Mutation.revokeApiKey": Sample(lambda facts: {"id": facts.key}, given=""),
+    "Mutation.rotateApiKey": Sample(lambda facts: {"id": facts.key, "overlap": 60}, given=""),
+    "Mutation.inviteMember": Sample(lambda _: {"input": {"email": "guest@example.com", "role": "viewer"}}, given=""),
+    "Mutation.revokeInvitation": Sample(lambda facts: {"id": facts["invitation"]}, given="", needs=("invitation",)),
+    "Mutation.updateMember": Sample(
+        lambda facts: {"id": facts["member"], "input": {"role": "member"}}, given="", needs=("member",)
+    ),
+    "Mutation.removeMember": Sample(lambda facts: {"id": facts["member"]}, given="", needs=("member",)),
+    "Mutation.createRole": Sample(
+        lambda _: {"input": {"name": "tester", "permissions": ["environments:read"]}}, given=""
+    ),
+    "Mutation.updateRole": Sample(
+        lambda facts: {"id": facts["role"], "input": {"permissions": ["environments:read"]}},
+        given="",
+        needs=("role",),
+    ),
+    "Mutation.deleteRole": Sample(lambda facts: {"id": facts["role"]}, given="", needs=("role",)),
+    "Mutation.updateOrganization": Sample(
+        lambda facts: {"id": facts["organization"], "input": {"name": "Renamed"}}, given=""
+    ),
+    "Mutation.createPasswordReset": Sample(lambda facts: {"userId": facts["member"]}, given="", needs=("member",)),
+    "Mutation.signIn": Sample(
+        lambda facts: {"input": {"email": facts["email"], "password": PASSWORD}}, given="", needs=("email",)
+    ),
+    "Mutation.refreshSession": Sample(
+        lambda facts: {"refreshToken": facts["refresh_token"]}, given="", needs=("session",)
+    ),
+    "Mutation.acceptInvitation": Sample(
+        lambda facts: {"input": {"token": facts["invitation_token"], "password": PASSWORD}},
+        given="",
+        needs=("invitation",),
+    ),
+    "Mutation.resetPassword": Sample(
+        lambda facts: {"input": {"token": facts["reset_token"], "password": PASSWORD}}, given="", needs=("reset",)
+    ),
+    "Mutation.signOut": Sample(given="", session=True, otherwise="CONFLICT"),
+    "Mutation.endSignInSession": Sample(
+        lambda facts: {"id": facts["session"]}, given="", needs=("session",), otherwise="NOT_FOUND"
+    ),
+    "Mutation.changePassword": Sample(
+        lambda _: {"input": {"currentPassword": PASSWORD, "newPassword": "another long password"}}, given=""
+    ),
+    "Mutation.beginSecondFactor": Sample(lambda _: {"password": PASSWORD}, given=""),
+    "Mutation.confirmSecondFactor": Sample(
+        lambda facts: {"code": facts["code"]}, given="", needs=("second_factor",), otherwise="CONFLICT"
+    ),
+    "Mutation.removeSecondFactor": Sample(
+        lambda facts: {"input": {"password": PASSWORD, "code": facts["recovery_code"]}},
+        given="",
+        needs=("confirmed_factor",),
+        otherwise="CONFLICT",
+    ),
     "Subscription.environmentProgress": Sample(_id, given="terminated"),
     "Subscription.environmentLogs": Sample(_id, given="terminated"),
 }
 
 ROUTE_SAMPLES: dict[str, RouteSample] = {
+    "Login": RouteSample(
+        body=lambda facts: {"email": facts["email"], "password": PASSWORD}, given="", needs=("email",)
+    ),
+    "RefreshLogin": RouteSample(
+        body=lambda facts: {"refreshToken": facts["refresh_token"]}, given="", needs=("session",)
+    ),
+    "Register": RouteSample(
+        body=lambda facts: {"token": facts["invitation_token"], "password": PASSWORD}, given="", needs=("invitation",)
+    ),
+    "Logout": RouteSample(given="", session=True),
+    "GetMe": RouteSample(given=""),
+    "GetAccount": RouteSample(given=""),
+    "ChangePassword": RouteSample(body={"currentPassword": PASSWORD, "newPassword": "another long password"}, given=""),
+    "ResetPassword": RouteSample(
+        body=lambda facts: {"token": facts["reset_token"], "password": PASSWORD}, given="", needs=("reset",)
+    ),
+    "ListSessions": RouteSample(given="", needs=("session",)),
+    "EndSession": RouteSample(lambda facts: {"id": facts["session"]}, given="", needs=("session",)),
+    "BeginSecondFactor": RouteSample(body={"password": PASSWORD}, given=""),
+    "ConfirmSecondFactor": RouteSample(body=lambda facts: {"code": facts["code"]}, given="", needs=("second_factor",)),
+    "RemoveSecondFactor": RouteSample(
+        body=lambda facts: {"password": PASSWORD, "code": facts["recovery_code"]},
+        given="",
+        needs=("confirmed_factor",),
+    ),
+    "ListUsers": RouteSample(given="", needs=("member",)),
+    "GetUser": RouteSample(lambda facts: {"id": facts["member"]}, given="", needs=("member",)),
+    "UpdateUser": RouteSample(
+        lambda facts: {"id": facts["member"]}, body={"role": "member"}, given="", needs=("member",)
+    ),
+    "RemoveUser": RouteSample(lambda facts: {"id": facts["member"]}, given="", needs=("member",)),
+    "OfferPasswordReset": RouteSample(lambda facts: {"id": facts["member"]}, given="", needs=("member",)),
+    "InviteUser": RouteSample(body={"email": "guest@example.com", "role": "viewer"}, given=""),
+    "ListInvitations": RouteSample(given="", needs=("invitation",)),
+    "RevokeInvitation": RouteSample(lambda facts: {"id": facts["invitation"]}, given="", needs=("invitation",)),
+    "ListRoles": RouteSample(given="", needs=("role",)),
+    "GetRole": RouteSample(lambda facts: {"id": facts["role"]}, given="", needs=("role",)),
+    "CreateRole": RouteSample(body={"name": "tester", "permissions": ["environments:read"]}, given=""),
+    "UpdateRole": RouteSample(
+        lambda facts: {"id": facts["role"]}, body={"description": "tests"}, given="", needs=("role",)
+    ),
+    "DeleteRole": RouteSample(lambda facts: {"id": facts["role"]}, given="", needs=("role",)),
+    "ListPermissions": RouteSample(given=""),
+    "ListCompanies": RouteSample(given=""),
+    "GetCompany": RouteSample(lambda facts: {"id": facts["organization"]}, given=""),
+    "UpdateCompany": RouteSample(lambda facts: {"id": facts["organization"]}, body={"name": "Renamed"}, given=""),
+    "ListApiKeys": RouteSample(given=""),
+    "CreateApiKey": RouteSample(body={"name": "deploy", "scopes": ["environments:read"]}, given=""),
+    "RotateApiKey": RouteSample(lambda facts: {"id": facts["key"]}, body={"overlap": 60}, given=""),
+    "RevokeApiKey": RouteSample(lambda facts: {"id": facts["key"]}, given=""),
     "CreateEnvironment": RouteSample(body={"blueprint": BLUEPRINT, "name": "made"}),
     "ListEnvironments": RouteSample(query={"limit": "10", "status": "running"}),
     "GetEnvironment": RouteSample(_id),
@@ -116,11 +271,20 @@ ROUTES = {name: operation for name, operation in OPERATIONS.items() if not opera
 STREAMS = {name: operation for name, operation in OPERATIONS.items() if operation.is_stream}
 
 
-async def facts(client: Client, given: str) -> Facts:
-    """An environment in the given status, and a key, of the client's organization."""
-    environment = await client.environment(given, name="private-name")
+async def facts(client: Client, sample: Sample | RouteSample) -> Facts:
+    """What a sample needs in the client's organization, and a key in any case."""
     made = await client.data('mutation { createApiKey(input: {name: "private-key"}) { id } }')
-    return Facts(environment, made["createApiKey"]["id"], client.tenant.id)
+    known = {"organization": client.tenant.id, "key": made["createApiKey"]["id"]}
+    if sample.given:
+        known["environment"] = await client.environment(sample.given, name="private-name")
+    for name in sample.needs:
+        known.update(await PREPARATIONS[name](client))
+    return Facts(known)
+
+
+async def caller(client: Client, sample: Sample | RouteSample) -> Client:
+    """The client as the sample wants it: with its key, or signed in."""
+    return await client.signed_in() if sample.session else client
 
 
 def root_fields() -> dict[str, GraphQLField]:
@@ -151,9 +315,22 @@ def everything(type_: Any, depth: int = 0) -> str:
         return ""
     if not isinstance(found, GraphQLObjectType):
         schema = build_schema()._schema
-        parts = [f"... on {kind.name} {everything(kind, depth)}" for kind in schema.get_possible_types(found)]
-        return f"{{ __typename {' '.join(parts)} }}"
-    fields = [f"{name} {everything(part.type, depth + 1)}" for name, part in found.fields.items()]
+        kinds = schema.get_possible_types(found)
+        types: dict[str, set[str]] = {}
+        for kind in kinds:
+            for name, part in kind.fields.items():
+                types.setdefault(name, set()).add(str(part.type))
+        apart = {name for name, several in types.items() if len(several) > 1}
+        return f"{{ __typename {' '.join(f'... on {kind.name} {_fields(kind, depth, apart)}' for kind in kinds)} }}"
+    return _fields(found, depth, set())
+
+
+def _fields(kind: GraphQLObjectType, depth: int, apart: set[str]) -> str:
+    """All fields of an object; `apart` are those that mean something else in another type beside it."""
+    fields = [
+        f"{f'{kind.name}_{name}: ' if name in apart else ''}{name} {everything(part.type, depth + 1)}"
+        for name, part in kind.fields.items()
+    ]
     return f"{{ {' '.join(fields)} }}"
 
 
@@ -163,7 +340,12 @@ def sampled(samples: dict[str, Any], names: Any) -> Iterator[str]:
 
 
 _CHANGING = [
-    (re.compile(r"\b(env|key|org|usr|req)_[0-9a-z]{26}"), r"\1_"),
+    (re.compile(r"\b([a-z]{2,8})_[0-9a-z]{26}"), r"\1_"),
+    (re.compile(r"\b(sk_live|rt|sos|inv_token|reset)_[0-9A-Za-z_-]{30,}"), r"\1_"),
+    (re.compile(r"\b(sk_live)_[0-9A-Za-z]{4}\b"), r"\1_"),
+    (re.compile(r"\beyJ[0-9A-Za-z_.-]+"), "<jwt>"),
+    (re.compile(r"\b(owner|admin|member|viewer|guest)\d+@example\.com"), r"\1@example.com"),
+    (re.compile(r"\b(Organization|owner) ?\d+"), r"\1"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "<time>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
     (re.compile(r'("(?:port|pid|uptimeSeconds)": ?)\d+'), r"\1 0"),

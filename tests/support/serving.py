@@ -13,7 +13,7 @@ from app.engines.memory import Behaviour, MemoryEngine
 from app.identity.models import Plan
 from app.main import Server
 from app.settings import Settings
-from tests.support.tenants import Tenant, found
+from tests.support.tenants import PASSWORD, Tenant, found
 from tests.support.waiting import until
 
 #: One service with a port: enough for most tests.
@@ -28,8 +28,8 @@ ENVIRONMENT = "query ($id: ID!) { environment(id: $id) { id name status version 
 class Client:
     """Asks a server, as the holder of a key."""
 
-    def __init__(self, http: httpx.AsyncClient, tenant: Tenant, key: str | None) -> None:
-        self.http, self.tenant, self.key = http, tenant, key
+    def __init__(self, http: httpx.AsyncClient, tenant: Tenant, key: str | None, cookie: str | None = None) -> None:
+        self.http, self.tenant, self.key, self.cookie = http, tenant, key, cookie
 
     def with_key(self, key: str | None) -> Client:
         """The same with another key, or without one."""
@@ -39,9 +39,19 @@ class Client:
         """A member of the same organization in this role, with a key of these scopes."""
         return self.with_key(await self.tenant.key(role, *scopes))
 
+    async def signed_in(self) -> Client:
+        """The owner of the same organization, with a session cookie instead of a key."""
+        asked = "mutation ($input: SignInInput!) { signIn(input: $input) { id } }"
+        given = {"email": self.tenant.email, "password": PASSWORD, "means": "COOKIE"}
+        response = await self.http.post("/graphql", json={"query": asked, "variables": {"input": given}})
+        self.http.cookies.clear()
+        return Client(self.http, self.tenant, None, response.headers["set-cookie"].partition(";")[0])
+
     async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Any request, with the key."""
         credentials = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        if self.cookie:
+            credentials = {"Cookie": self.cookie, "X-Requested-With": "test"}
         headers = {**credentials, **options.pop("headers", {})}
         return await self.http.request(method, path, headers=headers, **options)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 
+from argon2 import PasswordHasher
+
 from app.core.actor import ALL_SCOPES, Actor, Role
 from app.core.clock import now
 from app.core.ids import new_id
@@ -13,7 +15,12 @@ from app.database.unit_of_work import UnitOfWork
 from app.identity import repository
 from app.identity.models import Plan, User
 from app.identity.service import add_key, add_member, found_organization
+from app.sign_in.models import UserSecrets
+from app.sign_in.repository import ADD_SECRETS
 
+#: Every test user's password, hashed with cheap parameters.
+PASSWORD = "correct horse battery"
+_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 _numbers = itertools.count(1)
 
 
@@ -24,6 +31,7 @@ class Tenant:
     database: Database
     id: str
     user_id: str
+    email: str
     #: The owner's key, which may do everything.
     api_key: str
     plan: Plan
@@ -46,14 +54,20 @@ class Tenant:
         return self._keys[role, chosen]
 
     async def _new_key(self, role: Role, scopes: list[str]) -> str:
-        work = UnitOfWork(self.database, None)
-        number = next(_numbers)
-        user = User(id=new_id("usr"), email=f"{role}{number}@example.com", name=f"A {role}", created_at=now())
-        work.write(repository.ADD_USER, **user.__dict__)
-        add_member(work, self.id, user.id, role)
-        _, key = add_key(work, self.id, user.id, name=f"a {role}'s", scopes=scopes)
+        user_id, work = await self.member(role), UnitOfWork(self.database, None)
+        _, key = add_key(work, self.id, user_id, name=f"a {role}'s", scopes=scopes)
         await work.commit()
         return key
+
+    async def member(self, role: Role) -> str:
+        """The id of a new member in this role, whose password is `PASSWORD`."""
+        work, number = UnitOfWork(self.database, None), next(_numbers)
+        user = User(id=new_id("usr"), email=f"{role}{number}@example.com", name=f"A {role}", created_at=now())
+        work.write(repository.ADD_USER, **user.__dict__)
+        work.write(ADD_SECRETS, **UserSecrets(user_id=user.id, password_hash=_HASH).__dict__)
+        add_member(work, self.id, user.id, role)
+        await work.commit()
+        return user.id
 
 
 async def found(database: Database, plan: Plan = Plan.ENTERPRISE, requests_per_minute: int | None = None) -> Tenant:
@@ -66,5 +80,6 @@ async def found(database: Database, plan: Plan = Plan.ENTERPRISE, requests_per_m
         plan=plan,
         requests_per_minute=requests_per_minute,
     )
+    work.write(ADD_SECRETS, **UserSecrets(user_id=founded.user.id, password_hash=_HASH).__dict__)
     await work.commit()
-    return Tenant(database, founded.organization.id, founded.user.id, founded.api_key, plan)
+    return Tenant(database, founded.organization.id, founded.user.id, founded.user.email, founded.api_key, plan)
