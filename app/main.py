@@ -21,7 +21,6 @@ from app.blueprints import json_schema
 from app.console.routes import page_endpoint
 from app.console.routes import routes as asset_routes
 from app.contract import contract
-from app.core.actor import Actor
 from app.core.errors import Forbidden, NotFound, SoundstageError
 from app.core.ids import new_id
 from app.core.streams import Wakeups
@@ -34,6 +33,9 @@ from app.engines.process import ProcessEngine
 from app.environments.lifecycle import Lifecycle
 from app.environments.reconciler import Reconciler
 from app.environments.service import Parts
+from app.federation.acceptance import Acceptance
+from app.federation.bearers import Bearers
+from app.federation.service import FederationParts, forget_used
 from app.idempotency.service import forget_old
 from app.identity.service import authenticate, ping
 from app.observability.health import Health
@@ -41,6 +43,8 @@ from app.observability.metrics import CONTENT_TYPE, Metrics
 from app.observability.requests import REQUEST_ID, ROUTE, Requests
 from app.observability.tracing import Tracing, tracing
 from app.settings import Settings
+from app.tokens.errors import TokenRefused
+from app.tokens.service import REFRESH_SECONDS, SigningKeys
 from resolvers.context import Context, Product
 from resolvers.http import GraphQLEndpoint, bearer_of
 from rest_compat.routes import MethodNotAllowed
@@ -48,6 +52,8 @@ from rest_compat.service import RestService, failure, not_found
 
 log = structlog.get_logger(__name__)
 HOUSEKEEPING_SECONDS = 3600.0
+#: What a JSON object begins with in base64url.
+JWT_PREFIX = "eyJ"
 GC_THRESHOLDS = (20_000, 20, 50)
 
 
@@ -86,7 +92,7 @@ class Server:
         self.engine: Engine = engine or ProcessEngine(settings.data_dir)
         self.app: ASGIApp = _not_open
         self.tracing = Tracing()
-        self._housekeeping: asyncio.Task[None] | None = None
+        self._duties: list[asyncio.Task[None]] = []
 
     async def open(self) -> Server:
         """Starts all parts, or none; raises `StorageUnavailable`."""
@@ -119,11 +125,14 @@ class Server:
             isolation=settings.isolation,
         )
         health = Health({"database": lambda: ping(self.database), "engine": self.engine.capabilities})
-        self.product = Product(self.database, parts, health, settings.production)
+        self.tokens = await SigningKeys(self.database, vault, issuer=settings.own_issuer).open()
+        federation = FederationParts(self.tokens, settings.allow_private_providers)
+        self.bearers = Bearers(self.database, self.tokens, Acceptance(self.database, federation))
+        self.product = Product(self.database, parts, health, self.tokens, federation, production=settings.production)
         self.tracing = tracing(settings.otlp_endpoint)
         self.app = self._application()
         await self.reconciler.start()
-        self._housekeeping = asyncio.create_task(self._keep_house())
+        self._duties = [asyncio.create_task(self._keep_house()), asyncio.create_task(self._keep_keys())]
         # What lives as long as the server is not looked through again; rare, large collections suit many connections.
         gc.enable()
         gc.collect()
@@ -132,9 +141,9 @@ class Server:
 
     async def close(self) -> None:
         """Ends all parts; services go on running."""
-        if self._housekeeping is not None:
-            self._housekeeping.cancel()
-            await asyncio.gather(self._housekeeping, return_exceptions=True)
+        for duty in self._duties:
+            duty.cancel()
+        await asyncio.gather(*self._duties, return_exceptions=True)
         await self.reconciler.close()
         await self.engine.close()
         await self.database.close()
@@ -158,13 +167,19 @@ class Server:
     async def authenticate(self, context: Context, token: str) -> None:
         """Sets the actor of a bearer token, or why there is none."""
         try:
-            context.actor = await self._actor(token)
+            await self._admit(context, token)
+        except TokenRefused as error:
+            log.debug("token.refused", reason=error.reason, request_id=context.request_id)
+            context.refused = error
         except SoundstageError as error:
             context.refused = error
 
-    async def _actor(self, token: str) -> Actor:
-        """The actor behind a bearer token, told by the token's form; raises `Unauthorized`."""
-        return await authenticate(self.database, token)
+    async def _admit(self, context: Context, token: str) -> None:
+        """Sets the actor behind a bearer token, told by the token's form; raises `Unauthorized`."""
+        if token.startswith(JWT_PREFIX):
+            context.actor, context.verified = await self.bearers.actor_behind(token)
+        else:
+            context.actor = await authenticate(self.database, token)
 
     def _application(self) -> ASGIApp:
         settings = self.settings
@@ -226,7 +241,17 @@ class Server:
         while True:
             with suppress(SoundstageError):
                 await forget_old(self.database)
+                await forget_used(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+    async def _keep_keys(self) -> None:
+        """Notices what other servers did to the signing keys, and rotates them when it is time."""
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            try:
+                await self.tokens.refresh()
+            except SoundstageError as error:
+                log.warning("keys.refresh_failed", error=error.message)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

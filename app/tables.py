@@ -6,8 +6,10 @@ from sqlmodel import SQLModel
 
 from app.audit import models as audit
 from app.environments import models as environments
+from app.federation import models as federation
 from app.idempotency import models as idempotency
 from app.identity import models as identity
+from app.tokens import models as tokens
 
-MODELS = (audit, environments, idempotency, identity)
+MODELS = (audit, environments, federation, idempotency, identity, tokens)
 METADATA = SQLModel.metadata

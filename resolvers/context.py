@@ -17,8 +17,11 @@ from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
 from app.environments.models import UnitRecord
 from app.environments.service import Environments, Parts
+from app.federation.service import Federation, FederationParts
 from app.identity.service import Identity
 from app.observability.health import Health
+from app.tokens.hybrid import Verified
+from app.tokens.service import SigningKeys
 
 #: Items on a page at most, in GraphQL.
 LARGEST_PAGE = 100
@@ -31,6 +34,8 @@ class Product:
     database: Database
     environments: Parts
     health: Health
+    tokens: SigningKeys
+    federation: FederationParts
     #: Introspection, GraphiQL and the API viewer are off in production.
     production: bool = False
 
@@ -43,6 +48,8 @@ class Context:
     actor: Actor | None = None
     request_id: str = field(default_factory=lambda: new_id("req"))
     largest_page: int = LARGEST_PAGE
+    #: What was verified of the token that the actor came with; None for keys and sessions.
+    verified: Verified | None = None
     #: Why there is no actor, when a credential was sent and refused.
     refused: SoundstageError | None = None
     #: Called with the id of what a mutation returns, before its commit: adds to the same transaction.
@@ -62,7 +69,14 @@ class Context:
 
     def again(self) -> Context:
         """A context for another operation of the same connection: same actor, nothing cached."""
-        return Context(self.product, self.actor, self.request_id, largest_page=self.largest_page, refused=self.refused)
+        return Context(
+            self.product,
+            self.actor,
+            self.request_id,
+            largest_page=self.largest_page,
+            verified=self.verified,
+            refused=self.refused,
+        )
 
     @cached_property
     def work(self) -> UnitOfWork:
@@ -78,6 +92,11 @@ class Context:
     def identity(self) -> Identity:
         """The actor and its organization."""
         return Identity(self.work, self.require_actor())
+
+    @cached_property
+    def federation(self) -> Federation:
+        """The organization's federated providers."""
+        return Federation(self.work, self.require_actor(), self.product.federation)
 
     @cached_property
     def units(self) -> DataLoader[str, list[UnitRecord]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, false
 from sqlmodel import Field
 
 from app.core.actor import Role
@@ -43,6 +43,8 @@ class User(Record):
     id: str = Field(primary_key=True)
     email: str
     name: str
+    #: Whether this person operates the installation as a whole.
+    operator: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created_at: datetime = Field(sa_type=Moment)
 
 
@@ -98,7 +100,19 @@ class Credential(Record):
     organization_id: str
     user_id: str
     role: Role
+    operator: bool
     scopes: list[str]
     plan: Plan
     requests_per_minute: int | None
     last_used_at: datetime | None
+
+
+class Standing(Record):
+    """What a member may do at present: read each time that a token names one."""
+
+    organization_id: str
+    user_id: str
+    role: Role
+    operator: bool
+    plan: Plan
+    requests_per_minute: int | None

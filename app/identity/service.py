@@ -49,6 +49,7 @@ async def authenticate(database: Database, bearer: str, *, clock: Clock = now) -
         credential_id=credential.id,
         plan=credential.plan,
         requests_per_minute=credential.requests_per_minute,
+        operator=bool(credential.operator),
     )
 
 
@@ -64,14 +65,15 @@ def found_organization(
     email: str,
     plan: Plan = Plan.FREE,
     requests_per_minute: int | None = None,
+    operator: bool = False,
     clock: Clock = now,
 ) -> Founded:
-    """A new organization, its owner and a key that may do everything."""
+    """A new organization, its owner and a key that may do everything. `operator`: of the installation, too."""
     moment = clock()
     organization = Organization(
         id=new_id("org"), name=name, plan=plan, requests_per_minute=requests_per_minute, created_at=moment
     )
-    user = User(id=new_id("usr"), email=email, name=email.split("@")[0], created_at=moment)
+    user = User(id=new_id("usr"), email=email, name=email.split("@")[0], operator=operator, created_at=moment)
     work.write(repository.ADD_ORGANIZATION, **organization.__dict__)
     work.write(repository.ADD_USER, otherwise=Conflict(f"A user with the address {email} exists."), **user.__dict__)
     add_member(work, organization.id, user.id, Role.OWNER, clock=clock)
