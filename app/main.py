@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import orjson
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,8 +21,7 @@ from app.blueprints import json_schema
 from app.console.routes import page_endpoint
 from app.console.routes import routes as asset_routes
 from app.contract import contract
-from app.core.actor import Actor
-from app.core.errors import Forbidden, NotFound, SoundstageError, Unavailable
+from app.core.errors import NotFound, SoundstageError
 from app.core.ids import new_id
 from app.core.streams import Wakeups
 from app.core.vault import Vault
@@ -36,20 +33,24 @@ from app.engines.process import ProcessEngine
 from app.environments.lifecycle import Lifecycle
 from app.environments.reconciler import Reconciler
 from app.environments.service import Parts
+from app.federation.acceptance import Acceptance
+from app.federation.bearers import Bearers
+from app.federation.service import FederationParts, forget_used
 from app.idempotency.service import forget_old
-from app.identity.service import authenticate, ping
+from app.identity.service import ping
 from app.observability.health import Health
 from app.observability.metrics import CONTENT_TYPE, Metrics
-from app.observability.requests import REQUEST_ID, ROUTE, Requests
+from app.observability.requests import ROUTE, Requests
 from app.observability.tracing import Tracing, tracing
 from app.settings import Settings
 from app.sign_in.service import Parts as SignInParts
-from app.sign_in.sessions import Client, authenticate_cookie
 from app.sign_in.sessions import forget_old as forget_old_sessions
+from app.sign_in.sessions import session_stands
 from app.sign_in.throttle import Throttle
-from resolvers.context import Context, Product
-from resolvers.cookies import SESSION_COOKIE, check_same_site
-from resolvers.http import GraphQLEndpoint, bearer_of
+from app.tokens.service import REFRESH_SECONDS, SigningKeys
+from resolvers.authentication import Authentication
+from resolvers.context import Product
+from resolvers.http import GraphQLEndpoint
 from rest_compat.routes import MethodNotAllowed
 from rest_compat.service import RestService, failure, not_found
 
@@ -93,7 +94,7 @@ class Server:
         self.engine: Engine = engine or ProcessEngine(settings.data_dir)
         self.app: ASGIApp = _not_open
         self.tracing = Tracing()
-        self._housekeeping: asyncio.Task[None] | None = None
+        self._duties: list[asyncio.Task[None]] = []
 
     async def open(self) -> Server:
         """Starts all parts, or none; raises `StorageUnavailable`."""
@@ -126,12 +127,25 @@ class Server:
             isolation=settings.isolation,
         )
         health = Health({"database": lambda: ping(self.database), "engine": self.engine.capabilities})
-        sign_in = SignInParts(vault, self._mint, Throttle())
-        self.product = Product(self.database, parts, health, sign_in, settings.production)
+        self.tokens = await SigningKeys(self.database, vault, issuer=settings.own_issuer).open()
+        federation = FederationParts(self.tokens, settings.allow_private_providers)
+        self.product = Product(
+            self.database,
+            parts,
+            health,
+            SignInParts(vault, self.tokens.mint, Throttle()),
+            self.tokens,
+            federation,
+            production=settings.production,
+        )
+        bearers = Bearers(
+            self.database, self.tokens, Acceptance(self.database, federation), session_stands(self.database)
+        )
+        self.authentication = Authentication(self.product, bearers, settings.allowed_origins)
         self.tracing = tracing(settings.otlp_endpoint)
         self.app = self._application()
         await self.reconciler.start()
-        self._housekeeping = asyncio.create_task(self._keep_house())
+        self._duties = [asyncio.create_task(self._keep_house()), asyncio.create_task(self._keep_keys())]
         # What lives as long as the server is not looked through again; rare, large collections suit many connections.
         gc.enable()
         gc.collect()
@@ -140,9 +154,9 @@ class Server:
 
     async def close(self) -> None:
         """Ends all parts; services go on running."""
-        if self._housekeeping is not None:
-            self._housekeeping.cancel()
-            await asyncio.gather(self._housekeeping, return_exceptions=True)
+        for duty in self._duties:
+            duty.cancel()
+        await asyncio.gather(*self._duties, return_exceptions=True)
         await self.reconciler.close()
         await self.engine.close()
         await self.database.close()
@@ -151,58 +165,18 @@ class Server:
     def _count_pass(self, result: str) -> None:
         self.metrics.passes.labels(result).inc()
 
-    async def context(self, connection: HTTPConnection) -> Context:
-        """The context of a request, with the actor where a valid credential came with it."""
-        context = Context(
-            self.product,
-            request_id=connection.scope.get(REQUEST_ID) or new_id("req"),
-            client=Client(
-                connection.client.host if connection.client else "", connection.headers.get("user-agent", "")
-            ),
-            cookie=connection.cookies.get(SESSION_COOKIE),
-        )
-        token = bearer_of(connection)
-        if token is not None:
-            await self.authenticate(context, token)
-        elif context.cookie is not None:
-            await self._authenticate_cookie(context, context.cookie, connection)
-        wanted = connection.headers.get("x-organization-id")
-        if wanted and context.actor is not None and wanted != context.actor.organization_id:
-            context.actor = None
-            context.refused = Forbidden("The credential does not belong to the organization in X-Organization-ID.")
-        return context
-
-    async def authenticate(self, context: Context, token: str) -> None:
-        """Sets the actor of a bearer token, or why there is none."""
-        try:
-            context.actor = await self._actor(token)
-        except SoundstageError as error:
-            context.refused = error
-
-    async def _authenticate_cookie(self, context: Context, cookie: str, connection: HTTPConnection) -> None:
-        try:
-            check_same_site(connection, self.settings.allowed_origins)
-            context.actor = await authenticate_cookie(self.database, cookie)
-        except SoundstageError as error:
-            context.refused = error
-
-    async def _actor(self, token: str) -> Actor:
-        """The actor behind a bearer token, told by the token's form; raises `Unauthorized`."""
-        return await authenticate(self.database, token)
-
-    async def _mint(self, claims: dict[str, Any], lifetime: timedelta) -> str:
-        raise Unavailable("no keys")
-
     def _application(self) -> ASGIApp:
         settings = self.settings
         graphql = GraphQLEndpoint(
-            context=self.context,
-            authenticate=self.authenticate,
+            context=self.authentication.context,
+            authenticate=self.authentication.admit,
             page=None if settings.production else page_endpoint("graphiql.html"),
             production=settings.production,
             allowed_origins=settings.allowed_origins,
         )
-        rest = RestService(contract("graphql"), self.context, otherwise=self._pages(), production=settings.production)
+        rest = RestService(
+            contract("graphql"), self.authentication.context, otherwise=self._pages(), production=settings.production
+        )
         self.rest = rest
 
         async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
@@ -254,7 +228,17 @@ class Server:
             with suppress(SoundstageError):
                 await forget_old(self.database)
                 await forget_old_sessions(self.database)
+                await forget_used(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+    async def _keep_keys(self) -> None:
+        """Notices what other servers did to the signing keys, and rotates them when it is time."""
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            try:
+                await self.tokens.refresh()
+            except SoundstageError as error:
+                log.warning("keys.refresh_failed", error=error.message)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -32,10 +32,25 @@ class Settings(BaseSettings):
     )
     body_limit: int = Field(default=4 * 1024 * 1024, gt=0, description="The largest request body, in bytes.")
     log_level: str = Field(default="info", description="`debug`, `info`, `warning` or `error`.")
+    issuer: str = Field(
+        default="",
+        description="The address that others reach this server at, which its tokens name as their issuer; "
+        "`http://` and the host and port that it listens on by default.",
+    )
+    allow_private_providers: bool = Field(
+        default=False,
+        description="Lets federated providers publish their keys at private and loopback addresses.",
+    )
     otlp_endpoint: str = Field(
         default="",
         description="An OpenTelemetry collector (OTLP over HTTP) to send spans to; needs the extra `tracing`.",
     )
+
+    @property
+    def own_issuer(self) -> str:
+        """What our tokens name as their issuer and audience."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.issuer.rstrip("/") or f"http://{host}:{self.port}"
 
     @property
     def sqlite_path(self) -> Path:

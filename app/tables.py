@@ -6,10 +6,12 @@ from sqlmodel import SQLModel
 
 from app.audit import models as audit
 from app.environments import models as environments
+from app.federation import models as federation
 from app.idempotency import models as idempotency
 from app.identity import models as identity
 from app.members import models as members
 from app.sign_in import models as sign_in
+from app.tokens import models as tokens
 
-MODELS = (audit, environments, idempotency, identity, members, sign_in)
+MODELS = (audit, environments, federation, idempotency, identity, members, sign_in, tokens)
 METADATA = SQLModel.metadata

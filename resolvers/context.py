@@ -17,6 +17,7 @@ from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
 from app.environments.models import UnitRecord
 from app.environments.service import Environments, Parts
+from app.federation.service import Federation, FederationParts
 from app.identity.service import Identity
 from app.members.service import Members
 from app.observability.health import Health
@@ -24,6 +25,8 @@ from app.sign_in.account import OwnAccount
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.service import SignIn
 from app.sign_in.sessions import Client
+from app.tokens.hybrid import Verified
+from app.tokens.service import SigningKeys
 
 #: Items on a page at most, in GraphQL.
 LARGEST_PAGE = 100
@@ -38,6 +41,8 @@ class Product:
     environments: Parts
     health: Health
     sign_in: SignInParts
+    tokens: SigningKeys
+    federation: FederationParts
     #: Introspection, GraphiQL and the API viewer are off in production.
     production: bool = False
 
@@ -50,6 +55,8 @@ class Context:
     actor: Actor | None = None
     request_id: str = field(default_factory=lambda: new_id("req"))
     largest_page: int = LARGEST_PAGE
+    #: What was verified of the token that the actor came with; None for keys and sessions.
+    verified: Verified | None = None
     #: Why there is no actor, when a credential was sent and refused.
     refused: SoundstageError | None = None
     #: Called with the id of what a mutation returns, before its commit: adds to the same transaction.
@@ -113,6 +120,10 @@ class Context:
         """What is the actor's own, whatever the organization."""
         work = UnitOfWork(self.product.database, None) if self.work.organization_id else self.work
         return OwnAccount(work, self.require_actor(), self.product.sign_in, self.client.address)
+
+    def federation(self) -> Federation:
+        """The organization's federated providers."""
+        return Federation(self.work, self.require_actor(), self.product.federation)
 
     @cached_property
     def units(self) -> DataLoader[str, list[UnitRecord]]:

@@ -41,7 +41,7 @@ def record(
         policy_set_hash=policy_set_hash,
         arguments_hash=arguments_hash,
         approval_id=approval_id,
-        details=dict(details or {}),
+        details={**({"subject": actor.subject} if actor.subject else {}), **(details or {})},
         request_id=request_id,
         created_at=now(),
     )

@@ -47,6 +47,7 @@ def serve(settings: Settings, *, demo: bool) -> None:
     data_dir = _make(settings.data_dir)
     with server_lock(data_dir), contextlib.ExitStack() as stack:
         listener = stack.enter_context(listen(settings.host, settings.port))
+        settings = settings.model_copy(update={"port": listener.getsockname()[1]})  # tokens name it
         log = _log_file(data_dir / "server.log") if demo else sys.stderr
         with contextlib.redirect_stderr(log):
             logging.configure(settings.log_level)

@@ -119,6 +119,8 @@ class Actor:
     operator: bool = False
     #: What a custom role or an agent permits; None: what `role` does.
     permissions: frozenset[str] | None = None
+    #: Whom a federated token names, as its issuer does; empty for everybody of our own.
+    subject: str = ""
     #: Whether the bearer token carried both signatures and both verified.
     signature_verified: bool = False
 

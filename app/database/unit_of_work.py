@@ -57,6 +57,15 @@ class UnitOfWork:
         arguments = compiled.arguments(self._bound(compiled, parameters))
         self._changes.append(Change(compiled, arguments, expect, otherwise))
 
+    def include(self, other: UnitOfWork) -> None:
+        """Takes over the changes of another one, so that both happen in one transaction.
+
+        How a request records, beside its own changes, what the system's unit of work changed for it.
+        """
+        self._changes += other._changes
+        self._after += other._after
+        other.discard()
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Calls back once the changes are durable; not at all when the commit fails."""
         self._after.append(callback)

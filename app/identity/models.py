@@ -129,3 +129,15 @@ class Credential(Record):
     requests_per_minute: int | None
     last_used_at: datetime | None
     expires_at: datetime | None
+
+
+class Standing(Record):
+    """What a member may do at present: read each time that a token names one."""
+
+    organization_id: str
+    user_id: str
+    role: Role
+    permissions: list[str] | None
+    operator: bool
+    plan: Plan
+    requests_per_minute: int | None

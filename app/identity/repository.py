@@ -16,6 +16,7 @@ from app.identity.models import (
     MembershipTable,
     Organization,
     OrganizationTable,
+    Standing,
     User,
     UserTable,
 )
@@ -59,6 +60,23 @@ CREDENTIAL_BY_HASH = statement(
         _keys.hash == bindparam("hash"), _keys.revoked_at.is_(None)
     ),
     Credential,
+)
+#: What a member may do now, whatever a token said when it was minted.
+STANDING = statement(
+    select(
+        _members.organization_id,
+        _members.user_id,
+        _members.role,
+        _roles.permissions,
+        _users.operator,
+        _organizations.plan,
+        _organizations.requests_per_minute,
+    )
+    .join(_organizations.id.table, _organizations.id == _members.organization_id)
+    .join(_users.id.table, _users.id == _members.user_id)
+    .join(_roles.id.table, _roles.id == _members.role_id, isouter=True)
+    .where(_members.organization_id == bindparam("organization_id"), _members.user_id == bindparam("user_id")),
+    Standing,
 )
 FIRST_ORGANIZATION = statement(everywhere(OrganizationTable).order_by(_organizations.id).limit(1), Organization)
 FIRST_MEMBER = statement(

@@ -13,7 +13,8 @@ from app.core.clock import Clock, now
 from app.core.ids import new_id
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
-from app.identity.models import Credential
+from app.identity.bearers import SessionStands
+from app.identity.models import Credential, Standing
 from app.identity.service import actor_of
 from app.members.service import token_hash
 from app.sign_in import repository
@@ -124,11 +125,21 @@ async def authenticate_cookie(database: Database, cookie: str, *, clock: Clock =
     return await _used(work, found, CredentialKind.SESSION, clock)
 
 
-async def authenticate_session(database: Database, session_id: str, *, clock: Clock = now) -> Actor:
-    """The actor of an access token's session, as long as that stands; raises `SessionEnded`."""
-    work = UnitOfWork(database, None)
-    found = await work.one(repository.CREDENTIAL_BY_SESSION_ID, id=session_id)
-    return await _used(work, found, CredentialKind.JWT, clock)
+def session_stands(database: Database, clock: Clock = now) -> SessionStands:
+    """Whether the session that an access token came from stands; one without a session stands by itself."""
+
+    async def stands(standing: Standing, session_id: str) -> bool:
+        if not session_id:
+            return True
+        work = UnitOfWork(database, None)
+        found = await work.one(repository.CREDENTIAL_BY_SESSION_ID, id=session_id)
+        try:
+            await _used(work, found, CredentialKind.JWT, clock)
+        except SessionEnded:
+            return False
+        return found is not None and found.user_id == standing.user_id
+
+    return stands
 
 
 async def _used(work: UnitOfWork, found: Credential | None, kind: CredentialKind, clock: Clock) -> Actor:

@@ -185,7 +185,9 @@ async def _request(served: Served, client: Client, name: str, known: Facts) -> t
 
 async def _state(owner: Client, known: Facts) -> Any:
     environment = "environment(id: $id) { name status desiredStatus generation autoShutdown services { replicas } }"
-    query = f"query ($id: ID!) {{ {environment} apiKeys {{ nodes {{ id revokedAt expiresAt }} }} members {{ nodes {{ id role }} }} invitations {{ nodes {{ id status }} }} roles {{ id version }} organizations {{ name }} }}"
+    people = "members { nodes { id role } } invitations { nodes { id status } } roles { id version }"
+    keys = "organizations { name } apiKeys { nodes { id expiresAt revokedAt } }"
+    query = f"query ($id: ID!) {{ {environment} {people} {keys} }}"
     if "environment" not in known.known:
         query = query.replace("($id: ID!)", "").replace(environment, "")
     return await owner.data(query, {"id": known.environment} if "environment" in known.known else {})

@@ -145,14 +145,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("role_id", sa.String(), nullable=True))
         batch_op.create_foreign_key("memberships_role", "roles", ["role_id"], ["id"])
 
-    with op.batch_alter_table("users", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("operator", sa.Boolean(), server_default=sa.false(), nullable=False))
-
 
 def downgrade() -> None:
-    with op.batch_alter_table("users", schema=None) as batch_op:
-        batch_op.drop_column("operator")
-
     with op.batch_alter_table("memberships", schema=None) as batch_op:
         batch_op.drop_constraint("memberships_role", type_="foreignkey")
         batch_op.drop_column("role_id")
