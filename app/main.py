@@ -146,11 +146,7 @@ class Server:
         self.app = self._application()
         await self.reconciler.start()
         self._duties = [asyncio.create_task(self._keep_house()), asyncio.create_task(self._keep_keys())]
-        # What lives as long as the server is not looked through again; rare, large collections suit many connections.
-        gc.enable()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+        _collect_rarely()
 
     async def close(self) -> None:
         """Ends all parts; services go on running."""
@@ -239,6 +235,14 @@ class Server:
                 await self.tokens.refresh()
             except SoundstageError as error:
                 log.warning("keys.refresh_failed", error=error.message)
+
+
+def _collect_rarely() -> None:
+    """What lives as long as the server is not looked through again; rare, large collections suit many connections."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -37,6 +37,4 @@ class RateLimits:
         if admitted:
             return headers, None
         wait = max(1, int(window.reset_time - time.time()) + 1)
-        return {**headers, "Retry-After": str(wait)}, RateLimited(
-            f"More than {allowed:,} requests in a minute. Wait {wait} s.", retryAfter=wait
-        )
+        return headers, RateLimited(f"More than {allowed:,} requests in a minute. Wait {wait} s.", retryAfter=wait)

@@ -16,6 +16,7 @@ from app.core.actor import Actor
 from app.core.errors import (
     InvalidRequest,
     NotFound,
+    RateLimited,
     SoundstageError,
     Unauthorized,
     UnsupportedMediaType,
@@ -86,6 +87,8 @@ class RestRoute:
         """An error in the dialect."""
         if isinstance(error, Unauthorized):
             headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, RateLimited) and "retryAfter" in error.details:
+            headers["Retry-After"] = str(error.details["retryAfter"])
         return _json(self.dialect.failure(error, Answered(request_id)), error.status, headers)
 
     def _admit(self, context: Context) -> dict[str, str]:

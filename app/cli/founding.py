@@ -11,6 +11,7 @@ from app.core.ids import new_id
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
 from app.identity.models import Plan
+from app.identity.repository import FIRST_ORGANIZATION
 from app.identity.service import found_organization
 from app.main import make_data_dir, open_database
 from app.settings import Settings
@@ -21,13 +22,15 @@ REQUESTS_PER_MINUTE = 600_000
 async def found(
     database: Database, *, name: str, email: str | None = None, plan: Plan = Plan.ENTERPRISE
 ) -> dict[str, str]:
-    """The ids and the key of a new organization."""
+    """The ids and the key of a new organization. The first one's owner operates the installation."""
     work = UnitOfWork(database, None)
+    is_first = await work.one(FIRST_ORGANIZATION) is None
     founded = found_organization(
         work,
         name=name,
         email=email or f"owner@{new_id('org')}.invalid",
         plan=plan,
+        operator=is_first,
         requests_per_minute=REQUESTS_PER_MINUTE if plan is Plan.ENTERPRISE else None,
     )
     await work.commit()

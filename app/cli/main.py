@@ -120,6 +120,26 @@ def init(
 
 
 @app.command()
+def password(
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The person's address.")],
+    data_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The data directory.  [default: .soundstage]")
+    ] = None,
+) -> None:
+    """Set a person's password, asked for or read from standard input, and end the person's sessions.
+
+    Writes to the database, with no server running or beside one: the way in when nobody can sign in.
+
+    \b
+    Example:
+      soundstage password owner@example.com
+    """
+    from app.cli import people, serving
+
+    people.set_password(serving.read_settings(data_dir=data_dir), email)
+
+
+@app.command()
 def down(data_dir: DataDir = DEFAULT_DATA_DIR, json: Json = False) -> None:
     """Stop the server, then all services.
 

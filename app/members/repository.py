@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, String, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Integer, String, bindparam, exists, func, or_, select
 
 from app.core.actor import Role
 from app.database.statements import adding, change, changing, everywhere, readable, removing, statement, table
@@ -112,14 +112,19 @@ CHANGE_ROLE = change(
     )
 )
 _HELD = exists(select(_members.id).where(_members.role_id == bindparam("id")))
-_OFFERED = exists(
-    select(_invitations.id).where(
-        and_(
-            _invitations.role_id == bindparam("id"),
-            _invitations.accepted_at.is_(None),
-            _invitations.revoked_at.is_(None),
-        )
+_OFFERED = exists(select(_invitations.id).where(_invitations.role_id == bindparam("id")))
+#: Invitations that are over do not hold a role.
+RELEASE_ROLE = change(
+    changing(InvitationTable)
+    .where(
+        _invitations.role_id == bindparam("id"),
+        or_(
+            _invitations.accepted_at.is_not(None),
+            _invitations.revoked_at.is_not(None),
+            _invitations.expires_at <= bindparam("moment"),
+        ),
     )
+    .values(role_id=None)
 )
 REMOVE_ROLE = change(removing(CustomRoleTable).where(_roles.id == bindparam("id"), ~_HELD, ~_OFFERED))
 

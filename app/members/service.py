@@ -202,6 +202,7 @@ class Members:
     async def delete_role(self, role_id: str) -> CustomRole:
         """Removes a custom role that nobody has; raises `RoleInUse`."""
         found = _found(await self.role(role_id))
+        self.work.write(repository.RELEASE_ROLE, id=role_id, moment=self.clock())
         self.work.write(repository.REMOVE_ROLE, expect=1, otherwise=RoleInUse(), id=role_id)
         return found
 

@@ -82,7 +82,7 @@ async def test_an_id_in_a_list_of_another_kind_finds_nothing(shared: Served, nam
 @pytest.mark.parametrize("name", [name for name in FIELDS if name not in NAMING])
 async def test_what_lists_or_tells_holds_nothing_of_others(shared: Served, name: str) -> None:
     owner, stranger = await shared.newcomer(), await shared.newcomer()
-    theirs = await facts(owner, Sample(needs=("member", "invitation", "role")))
+    theirs = (await facts(owner, Sample(needs=("member", "invitation", "role")))).public()
 
     answer = await _ask(stranger, name, theirs)
 
@@ -108,7 +108,7 @@ async def test_a_route_to_somebody_elses_looks_like_one_to_nothing(shared: Serve
 @pytest.mark.parametrize("name", sorted(set(ROUTES) - set(ROUTES_NAMING)))
 async def test_a_route_that_lists_holds_nothing_of_others(shared: Served, name: str) -> None:
     owner, stranger = await shared.newcomer(), await shared.newcomer()
-    theirs = await facts(owner, Sample(needs=("member", "invitation", "role")))
+    theirs = (await facts(owner, Sample(needs=("member", "invitation", "role")))).public()
 
     _, answer = await _request(shared, stranger, name, theirs)
 

@@ -57,6 +57,10 @@ class Facts:
         """The API key's id."""
         return self["key"]
 
+    def public(self) -> Facts:
+        """The ids alone, without the one-time secrets."""
+        return Facts({name: value for name, value in self.known.items() if name in PREFIXES})
+
     @property
     def ids(self) -> list[str]:
         """All ids that are known."""
