@@ -14,6 +14,7 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLInputType,
+    GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -95,6 +96,12 @@ class RestOperation:
     def connection(self) -> bool:
         """Whether the root field is a page of a list."""
         return get_named_type(self.root_type).name.endswith("Connection")
+
+    @property
+    def answers_a_node(self) -> bool:
+        """Whether the answer can be read again by its id."""
+        answered = get_named_type(self.root_type)
+        return isinstance(answered, GraphQLObjectType) and any(each.name == "Node" for each in answered.interfaces)
 
     def paths(self) -> list[str]:
         """The documented path and its aliases; MicroStax routes also stand without a prefix."""

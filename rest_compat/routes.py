@@ -21,7 +21,7 @@ from app.core.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
-from app.idempotency.service import Answer, Attempt, Idempotency
+from app.idempotency.service import Answer, AnswerLost, Attempt, Idempotency
 from resolvers.context import Context
 from resolvers.node import Node
 from resolvers.schema import SoundstageSchema, node
@@ -107,7 +107,7 @@ class RestRoute:
         key = request.headers.get("idempotency-key")
         if key is None or self.operation.method not in ("POST", "PUT", "PATCH") or context.actor is None:
             return await self._run(request, path, body, context, headers)
-        idempotency = Idempotency(context.product.database, context.actor)
+        idempotency = Idempotency(context.product.database, context.actor, context.product.environments.vault)
         attempt = await idempotency.begin(key, request.method, request.url.path, body)
         if attempt.answer is not None:
             kept = orjson.loads(attempt.answer.headers)
@@ -128,6 +128,8 @@ class RestRoute:
             resource_id = attempt.resource_id
 
             async def again() -> Node | None:
+                if not self.operation.answers_a_node:
+                    raise AnswerLost(resourceId=resource_id)
                 return await node(context, resource_id)
 
             context.replay = again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ class Vault:
 
     def __init__(self, key: bytes) -> None:
         self._fernet = Fernet(key)
+        self._mac_key = hmac.digest(key, b"soundstage mac", "sha256")
 
     @classmethod
     def at(cls, path: Path) -> Vault:
@@ -38,6 +40,11 @@ class Vault:
     def seal(self, secrets: Mapping[str, str]) -> str:
         """Encrypted text; empty for no secrets."""
         return self._fernet.encrypt(orjson.dumps(dict(secrets))).decode() if secrets else ""
+
+    def mac(self, *parts: bytes) -> str:
+        """A keyed hash (HMAC-SHA-256): what may hold a password cannot be searched by who has only the database."""
+        framed = b"".join(len(part).to_bytes(8) + part for part in parts)
+        return hmac.new(self._mac_key, framed, "sha256").hexdigest()
 
     def open(self, sealed: str) -> dict[str, str]:
         """The secrets again; raises `VaultKeyMissing` when they were sealed with another key."""

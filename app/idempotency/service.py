@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
 from app.core.actor import Actor
 from app.core.clock import Clock, now
 from app.core.errors import Conflict, InvalidRequest, Unprocessable
+from app.core.vault import Vault
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
 from app.idempotency import repository
@@ -30,6 +30,12 @@ class IdempotencyInFlight(Conflict):
     """The first request with this Idempotency-Key is still being answered. Retry in a moment."""
 
     code = "IDEMPOTENCY_IN_FLIGHT"
+
+
+class AnswerLost(Conflict):
+    """The first request with this Idempotency-Key took effect, but its answer was lost and cannot be made again."""
+
+    code = "ANSWER_LOST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +62,16 @@ class Attempt:
 class Idempotency:
     """The keys of an actor's organization."""
 
-    def __init__(self, database: Database, actor: Actor, clock: Clock = now) -> None:
-        self.database, self.organization_id, self.clock = database, actor.organization_id, clock
+    def __init__(self, database: Database, actor: Actor, vault: Vault, clock: Clock = now) -> None:
+        self.database, self.organization_id, self.vault, self.clock = database, actor.organization_id, vault, clock
+        #: Somebody else's request is another request, whatever its key.
+        self._who = (actor.user_id or actor.agent_id).encode()
 
-    async def begin(self, key: str, method: str, path: str, body: bytes) -> Attempt:
+    async def begin(self, key: str, method: str, path: str, content: bytes) -> Attempt:
         """Looks a key up; raises `IdempotencyMismatch` for another request, `IdempotencyInFlight` for one under way."""
         if not key or len(key) > LONGEST_KEY:
             raise InvalidRequest(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
-        request_hash = hashlib.sha256(b"\0".join((method.encode(), path.encode(), body))).hexdigest()
+        request_hash = self.vault.mac(self._who, method.encode(), path.encode(), content)
         work = UnitOfWork(self.database, self.organization_id)
         found = await work.one(repository.BY_KEY, key=key)
         if found is None:
@@ -71,7 +79,8 @@ class Idempotency:
         if found.request_hash != request_hash:
             raise IdempotencyMismatch()
         if found.status is not None:
-            return Attempt(key, request_hash, Answer(found.status, found.headers or "", found.body or ""))
+            body = self.vault.open(found.body or "").get("body", "")
+            return Attempt(key, request_hash, Answer(found.status, found.headers or "", body))
         if self.clock() - found.created_at < IN_FLIGHT:
             raise IdempotencyInFlight()
         return Attempt(key, request_hash, resource_id=found.resource_id)
@@ -88,9 +97,10 @@ class Idempotency:
         work.write(repository.ADD, otherwise=IdempotencyInFlight(), **claimed.__dict__)
 
     async def finish(self, attempt: Attempt, answer: Answer) -> None:
-        """Keeps the answer."""
+        """Keeps the answer, sealed: it may hold a secret that is shown once."""
+        sealed = self.vault.seal({"body": answer.body})
         work = UnitOfWork(self.database, self.organization_id)
-        work.write(repository.ANSWER, key=attempt.key, status=answer.status, headers=answer.headers, body=answer.body)
+        work.write(repository.ANSWER, key=attempt.key, status=answer.status, headers=answer.headers, body=sealed)
         await work.commit()
 
 

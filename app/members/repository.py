@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, String, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Integer, String, bindparam, exists, func, null, or_, select
 
 from app.core.actor import Role
 from app.database.statements import adding, change, changing, everywhere, readable, removing, statement, table
@@ -124,7 +124,7 @@ RELEASE_ROLE = change(
             _invitations.expires_at <= bindparam("moment"),
         ),
     )
-    .values(role_id=None)
+    .values(role_id=null())
 )
 REMOVE_ROLE = change(removing(CustomRoleTable).where(_roles.id == bindparam("id"), ~_HELD, ~_OFFERED))
 

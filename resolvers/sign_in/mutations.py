@@ -89,6 +89,10 @@ def opened(context: Context, made: SignedIn) -> SignIn:
     return signed_in(made)
 
 
+def _own_id(info: Info[Context, None]) -> strawberry.ID:
+    return strawberry.ID(info.context.require_actor().user_id)
+
+
 @strawberry.type
 class SignInMutations:
     @mutation(
@@ -184,7 +188,7 @@ class SignInMutations:
         password: Annotated[str, strawberry.argument(description="Your password.")],
     ) -> SecondFactorEnrolment:
         made = await info.context.account.begin_second_factor(password)
-        return SecondFactorEnrolment(secret=made.secret, uri=made.uri)
+        return SecondFactorEnrolment(id=_own_id(info), secret=made.secret, uri=made.uri)
 
     @mutation(
         "Turns your second factor on, and ends your other sessions.",
@@ -197,7 +201,7 @@ class SignInMutations:
         info: Info[Context, None],
         code: Annotated[str, strawberry.argument(description="A code that the authenticator program shows.")],
     ) -> RecoveryCodes:
-        return RecoveryCodes(codes=await info.context.account.confirm_second_factor(code))
+        return RecoveryCodes(id=_own_id(info), codes=await info.context.account.confirm_second_factor(code))
 
     @mutation("Turns your second factor off.", WRITE, audited="second_factor.remove", personal=True)
     async def remove_second_factor(

@@ -57,12 +57,14 @@ class Account:
 
 @strawberry.type(description="A second factor that waits for its first code. Shown once.")
 class SecondFactorEnrolment:
+    id: strawberry.ID = strawberry.field(description="The person's id.")
     secret: str = strawberry.field(description="The secret in base32, to be typed into an authenticator program.")
     uri: str = strawberry.field(description="The same as an `otpauth://` address, for a QR code.")
 
 
 @strawberry.type(description="The codes for when the device is lost; each works once. Shown this one time.")
 class RecoveryCodes:
+    id: strawberry.ID = strawberry.field(description="The person's id.")
     codes: list[str] = strawberry.field(description="Ten codes.")
 
 

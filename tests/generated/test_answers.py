@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +63,12 @@ async def test_an_answer_is_as_documented(shared: Served, name: str) -> None:
 @pytest.mark.parametrize("name", ROUTES)
 async def test_an_error_is_as_documented(shared: Served, name: str) -> None:
     client = await shared.newcomer()
-    errors = [await client.request(ROUTES[name].method, ROUTES[name].path.replace("{id}", "x") + "?unknown=1")]
+    errors = [await client.request(ROUTES[name].method, re.sub(r"\{\w+\}", "x", ROUTES[name].path) + "?unknown=1")]
     if ROUTES[name].access is not None:
         errors.append(await request(client.with_key(None), name, Facts(every_id="x")))
     if ROUTES[name].path_parameters:
         errors.append(
-            await client.request(ROUTES[name].method, ROUTES[name].path.replace("{id}", "x"), json=_body(name))
+            await client.request(ROUTES[name].method, re.sub(r"\{\w+\}", "x", ROUTES[name].path), json=_body(name))
         )
 
     for answer in errors:

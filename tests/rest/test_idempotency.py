@@ -20,7 +20,11 @@ from tests.support.serving import BLUEPRINT, Client, Served
 
 pytestmark = pytest.mark.anyio
 
-CHANGING = [name for name, route in ROUTES.items() if route.method in ("POST", "PUT", "PATCH")]
+CHANGING = [
+    name
+    for name, route in ROUTES.items()
+    if route.method in ("POST", "PUT", "PATCH") and not ROUTE_SAMPLES[name].session
+]
 KEY = {"Idempotency-Key": "once-and-only-once"}
 BODY = {"blueprint": BLUEPRINT, "name": "once"}
 AGE = change(changing(IdempotencyKeyTable).values(created_at=bindparam("created_at")))
@@ -109,14 +113,15 @@ async def test_an_answer_that_was_lost_after_the_effect_is_made_again(
     replayed = await request(client, name, known, headers=KEY)
 
     assert (lost.status_code, in_flight.status_code) == (500, 409)
-    assert in_flight.json()["error"]["code"] == "idempotency_in_flight"
+    assert in_flight.json()["error"]["code"].lower() == "idempotency_in_flight"
+    assert await _effects(client) == before, "it was done twice"
+    if not ROUTES[name].answers_a_node and ROUTES[name].root_field != "validateBlueprint":
+        assert (again.status_code, again.json()["error"]["code"].lower()) == (409, "answer_lost")
+        return
     assert again.status_code == ROUTES[name].status, again.text
     assert replayed.content == again.content
-    assert await _effects(client) == before, "it was done twice"
-    if "id" in again.json()["data"]:
-        assert again.json()["data"]["id"] == (
-            known.environment if "{id}" in ROUTES[name].path else again.json()["data"]["id"]
-        )
+    if ROUTES[name].answers_a_node and "{id}" in ROUTES[name].path:
+        assert f"/{again.json()['data']['id']}" in path_of(name, known)
 
 
 async def _crash(*_: object) -> None:
@@ -131,7 +136,10 @@ async def _age(client: Client) -> None:
 
 
 async def _effects(client: Client) -> Any:
-    query = "{ environments { nodes { id name generation desiredStatus } } }"
+    people = "members { nodes { id role } } invitations { nodes { id status } } roles { id version }"
+    query = (
+        f"{{ environments {{ nodes {{ id name generation desiredStatus }} }} apiKeys {{ nodes {{ id }} }} {people} }}"
+    )
     return await client.data(query)
 
 

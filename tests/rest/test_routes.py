@@ -7,6 +7,9 @@ from datetime import datetime
 
 import pytest
 
+from app.core.errors import NotFound
+from rest_compat.dialects import DIALECTS, Answered
+from rest_compat.routes import MethodNotAllowed
 from tests.support.routes import facts_for, path_of, request
 from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS, Facts
 from tests.support.serving import BLUEPRINT, Served
@@ -68,10 +71,10 @@ async def test_a_path_refuses_other_methods_and_says_which_it_takes(shared: Serv
     for method in (*METHODS, "OPTIONS", "TRACE", "PROPFIND"):
         if method in taken and not (method == "GET" and OPERATIONS[name].is_stream):
             continue
-        answer = await client.request(method, path.replace("{id}", "x"))
+        answer = await client.request(method, re.sub(r"\{\w+\}", "x", path))
         assert answer.status_code == 405, (method, answer.text)
         assert set(answer.headers["allow"].split(", ")) == taken
-        assert answer.json()["error"]["code"] == "method_not_allowed"
+        assert answer.json()["error"]["code"] == DIALECTS[OPERATIONS[name].api].code(MethodNotAllowed())
 
 
 @pytest.mark.parametrize(
@@ -103,10 +106,12 @@ async def test_a_missing_id_is_404_in_the_form_of_the_api(shared: Served, name: 
 
     answer = await shared.request(OPERATIONS[name].method, path, json=_body(name))
 
+    dialect, refused = DIALECTS[OPERATIONS[name].api], answer.json()
     assert answer.status_code == 404
-    assert answer.json()["error"]["code"] == "not_found"
-    assert answer.json()["error"]["details"] == {}
-    assert answer.json()["meta"]["requestId"] == answer.headers["x-request-id"]
+    assert refused["error"]["code"] == dialect.code(NotFound())
+    assert refused["error"].get("details", {}) == {}
+    assert refused.get("meta", {}).get("requestId", answer.headers["x-request-id"]) == answer.headers["x-request-id"]
+    assert refused.keys() == dialect.failure(NotFound(), Answered("")).keys()
 
 
 def _body(name: str) -> object:

@@ -347,6 +347,8 @@ _CHANGING = [
     (re.compile(r"\b([a-z]{2,8})_[0-9a-z]{26}"), r"\1_"),
     (re.compile(r"\b(sk_live|rt|sos|inv_token|reset)_[0-9A-Za-z_-]{30,}"), r"\1_"),
     (re.compile(r"\b(sk_live)_[0-9A-Za-z]{4}\b"), r"\1_"),
+    (re.compile(r"\b[A-Z2-7]{32}\b"), "<secret>"),
+    (re.compile(r"\b[0-9a-f]{6}-[0-9a-f]{6}\b"), "<code>"),
     (re.compile(r"\beyJ[0-9A-Za-z_.-]+"), "<jwt>"),
     (re.compile(r"\b(owner|admin|member|viewer|guest)\d+@example\.com"), r"\1@example.com"),
     (re.compile(r"\b(Organization|owner) ?\d+"), r"\1"),
