@@ -23,6 +23,10 @@ from resolvers.environments.queries import READ, EnvironmentQueries
 from resolvers.environments.subscriptions import EnvironmentSubscriptions
 from resolvers.environments.types import Environment, environment
 from resolvers.errors import ClientErrors
+from resolvers.federation.mutations import FederationMutations
+from resolvers.federation.queries import READ as FEDERATION
+from resolvers.federation.queries import FederationQueries
+from resolvers.federation.types import FederationProvider, provider
 from resolvers.identity.mutations import IdentityMutations
 from resolvers.identity.queries import CREDENTIALS, ORGANIZATION, IdentityQueries
 from resolvers.identity.types import ApiKey, Organization, api_key, organization
@@ -31,6 +35,8 @@ from resolvers.node import Id, Node
 from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
 from resolvers.system.queries import SystemQueries
+from resolvers.tokens.mutations import TokenMutations
+from resolvers.tokens.queries import TokenQueries
 
 
 async def node(context: Context, node_id: str) -> Node | None:
@@ -44,6 +50,10 @@ async def node(context: Context, node_id: str) -> Node | None:
         actor.require(CREDENTIALS.scope, CREDENTIALS.kind)
         key = await context.identity.key(node_id)
         return api_key(key) if key else None
+    if is_id(node_id, "fed"):
+        actor.require(FEDERATION.scope, FEDERATION.kind)
+        trusted = await context.federation.provider(node_id)
+        return provider(trusted, context.product.federation) if trusted else None
     if is_id(node_id, "org"):
         actor.require(ORGANIZATION.scope, ORGANIZATION.kind)
         return organization(await context.identity.organization()) if node_id == actor.organization_id else None
@@ -51,14 +61,14 @@ async def node(context: Context, node_id: str) -> Node | None:
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(EnvironmentQueries, IdentityQueries, SystemQueries):
+class Query(EnvironmentQueries, FederationQueries, IdentityQueries, SystemQueries, TokenQueries):
     @query("The object with this id, of whatever type; null where none is visible to you.", ORGANIZATION)
     async def node(self, info: Info[Context, None], id: Id) -> Node | None:
         return await node(info.context, id)
 
 
 @strawberry.type(description="Everything that can be changed. Each field is one transaction.")
-class Mutation(EnvironmentMutations, IdentityMutations):
+class Mutation(EnvironmentMutations, FederationMutations, IdentityMutations, TokenMutations):
     pass
 
 
@@ -130,7 +140,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Environment, ApiKey, Organization],
+        types=[Environment, ApiKey, FederationProvider, Organization],
         directives=[rest],
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -86,7 +86,9 @@ async def _checked_address(url: httpx.URL, allow_private: bool) -> str:
     """An address of the host; raises `SyncFailed` when any of its addresses is not public."""
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(url.raw_host.decode().strip("[]"), port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().getaddrinfo(
+            url.raw_host.decode().strip("[]"), port, type=socket.SOCK_STREAM
+        )
     except (OSError, UnicodeError) as error:
         raise SyncFailed("Its name cannot be resolved.") from error
     addresses = [str(entry[4][0]) for entry in found]

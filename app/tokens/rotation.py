@@ -14,9 +14,9 @@ from app.core.errors import NotFound
 from app.core.vault import Vault
 from app.database.unit_of_work import UnitOfWork
 from app.tokens import repository
+from app.tokens.errors import KeysChanged
 from app.tokens.hybrid import SKEW_SECONDS
 from app.tokens.jwk import Family
-from app.tokens.errors import KeysChanged
 from app.tokens.models import KeyState, SigningKey
 from app.tokens.private_keys import new_key, public_of, seal
 

@@ -6,20 +6,22 @@ The accounting tests go over all operations of the schema and all routes; what h
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_leaf_type, is_required_argument
 
 from app.contract import contract
+from app.core.actor import Scope
+from resolvers.access import root_access
 from resolvers.schema import build_schema
 from rest_compat.operations import RestOperation
 from rest_compat.service import operations as load
 from tests.support.serving import BLUEPRINT, Client
 
 #: Of the right form, and nobody's.
-MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in ("env", "key", "org")}
+MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in ("env", "key", "org", "fed")}
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Facts:
     environment: str = MISSING["env"]
     key: str = MISSING["key"]
     organization: str = MISSING["org"]
+    provider: str = MISSING["fed"]
 
 
 Arguments = Callable[[Facts], dict[str, Any]]
@@ -57,6 +60,10 @@ def _id(facts: Facts) -> dict[str, Any]:
     return {"id": facts.environment}
 
 
+#: At an address that is never asked: it is private.
+PROVIDER = {"name": "Cluster", "issuer": "http://127.0.0.1:9", "scopes": ["environments:read"]}
+FEDERATED = {"audience": "https://other.example/org_1", "scopes": ["federation:read"], "lifetimeSeconds": 60}
+
 SAMPLES: dict[str, Sample] = {
     "Query.environment": Sample(_id),
     "Query.environments": Sample(),
@@ -70,6 +77,10 @@ SAMPLES: dict[str, Sample] = {
     "Query.readiness": Sample(),
     "Query.statusSummary": Sample(),
     "Query.node": Sample(_id),
+    "Query.verifyIdentity": Sample(),
+    "Query.jwks": Sample(),
+    "Query.signingKeys": Sample(),
+    "Query.federationProviders": Sample(),
     "Mutation.createEnvironment": Sample(lambda _: {"input": {"blueprint": BLUEPRINT}}),
     "Mutation.updateEnvironment": Sample(lambda facts: {**_id(facts), "input": {"name": "renamed"}}),
     "Mutation.stopEnvironment": Sample(_id),
@@ -82,6 +93,11 @@ SAMPLES: dict[str, Sample] = {
     "Mutation.validateBlueprint": Sample(lambda _: {"input": {"blueprint": BLUEPRINT}}),
     "Mutation.createApiKey": Sample(lambda _: {"input": {"name": "deploy", "scopes": ["environments:read"]}}),
     "Mutation.revokeApiKey": Sample(lambda facts: {"id": facts.key}),
+    "Mutation.rotateSigningKey": Sample(lambda _: {"family": "CLASSICAL"}),
+    "Mutation.mintFederatedToken": Sample(lambda _: {"input": FEDERATED}),
+    "Mutation.registerFederationProvider": Sample(lambda _: {"input": PROVIDER}),
+    "Mutation.syncFederationProvider": Sample(lambda facts: {"id": facts.provider}),
+    "Mutation.removeFederationProvider": Sample(lambda facts: {"id": facts.provider}),
     "Subscription.environmentProgress": Sample(_id, given="terminated"),
     "Subscription.environmentLogs": Sample(_id, given="terminated"),
 }
@@ -109,6 +125,13 @@ ROUTE_SAMPLES: dict[str, RouteSample] = {
     "GetStatusSummary": RouteSample(),
     "ListTemplates": RouteSample(),
     "GetTemplate": RouteSample(lambda _: {"id": "hello"}),
+    "GetIdentityVerify": RouteSample(),
+    "MintFederatedToken": RouteSample(body=FEDERATED),
+    "RegisterFederationProvider": RouteSample(body=PROVIDER),
+    "GetFederationJwks": RouteSample(query={"kty": "AKP"}),
+    "GetWellKnownJwks": RouteSample(),
+    "ListFederationProviders": RouteSample(query={"limit": "10"}),
+    "SyncFederationProvider": RouteSample(lambda facts: {"id": facts.provider}),
 }
 
 OPERATIONS: dict[str, RestOperation] = {operation.name: operation for operation in load(contract("graphql"))}
@@ -116,11 +139,22 @@ ROUTES = {name: operation for name, operation in OPERATIONS.items() if not opera
 STREAMS = {name: operation for name, operation in OPERATIONS.items() if operation.is_stream}
 
 
+def of_operators(name: str) -> bool:
+    """Whether only operators of the installation may call a root field."""
+    needed = root_access(build_schema())[name.partition(".")[2]]
+    return needed is not None and needed[0] == Scope.ADMINISTRATION
+
+
 async def facts(client: Client, given: str) -> Facts:
-    """An environment in the given status, and a key, of the client's organization."""
+    """An environment in the given status, a key and a provider, of the client's organization."""
     environment = await client.environment(given, name="private-name")
     made = await client.data('mutation { createApiKey(input: {name: "private-key"}) { id } }')
-    return Facts(environment, made["createApiKey"]["id"], client.tenant.id)
+    described = {"name": "private-provider", "issuer": "https://private-issuer.example", "scopes": ["agents:read"]}
+    trusted = await client.data(
+        "mutation ($input: RegisterFederationProviderInput!) { registerFederationProvider(input: $input) { id } }",
+        {"input": described},
+    )
+    return Facts(environment, made["createApiKey"]["id"], client.tenant.id, trusted["registerFederationProvider"]["id"])
 
 
 def root_fields() -> dict[str, GraphQLField]:
@@ -150,10 +184,22 @@ def everything(type_: Any, depth: int = 0) -> str:
     if is_leaf_type(found):
         return ""
     if not isinstance(found, GraphQLObjectType):
-        schema = build_schema()._schema
-        parts = [f"... on {kind.name} {everything(kind, depth)}" for kind in schema.get_possible_types(found)]
+        kinds = build_schema()._schema.get_possible_types(found)
+        types: dict[str, set[str]] = {}
+        for name, part in (item for kind in kinds for item in kind.fields.items()):
+            types.setdefault(name, set()).add(str(part.type))
+        unlike = {name for name, several in types.items() if len(several) > 1}
+        parts = [f"... on {kind.name} {_fields(kind, depth, unlike)}" for kind in kinds]
         return f"{{ __typename {' '.join(parts)} }}"
-    fields = [f"{name} {everything(part.type, depth + 1)}" for name, part in found.fields.items()]
+    return _fields(found, depth)
+
+
+def _fields(kind: GraphQLObjectType, depth: int, renamed: Collection[str] = ()) -> str:
+    """All fields; those that other types have with another type under a name of their own."""
+    fields = [
+        f"{f'{kind.name}_{name}: ' if name in renamed else ''}{name} {everything(part.type, depth + 1)}"
+        for name, part in kind.fields.items()
+    ]
     return f"{{ {' '.join(fields)} }}"
 
 
@@ -163,9 +209,10 @@ def sampled(samples: dict[str, Any], names: Any) -> Iterator[str]:
 
 
 _CHANGING = [
-    (re.compile(r"\b(env|key|org|usr|req)_[0-9a-z]{26}"), r"\1_"),
+    (re.compile(r"\b(env|key|org|usr|req|fed|jti)_[0-9a-z]{26}"), r"\1_"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "<time>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
+    (re.compile(r"eyJ[\w.-]+"), "<token>"),
     (re.compile(r'("(?:port|pid|uptimeSeconds)": ?)\d+'), r"\1 0"),
 ]
 

@@ -27,6 +27,8 @@ class Tenant:
     #: The owner's key, which may do everything.
     api_key: str
     plan: Plan
+    #: Whether its members operate the installation.
+    operator: bool = False
     _keys: dict[tuple[Role, tuple[str, ...]], str] = field(default_factory=dict)
 
     @property
@@ -48,7 +50,13 @@ class Tenant:
     async def _new_key(self, role: Role, scopes: list[str]) -> str:
         work = UnitOfWork(self.database, None)
         number = next(_numbers)
-        user = User(id=new_id("usr"), email=f"{role}{number}@example.com", name=f"A {role}", created_at=now())
+        user = User(
+            id=new_id("usr"),
+            email=f"{role}{number}@example.com",
+            name=f"A {role}",
+            operator=self.operator,
+            created_at=now(),
+        )
         work.write(repository.ADD_USER, **user.__dict__)
         add_member(work, self.id, user.id, role)
         _, key = add_key(work, self.id, user.id, name=f"a {role}'s", scopes=scopes)
@@ -56,7 +64,13 @@ class Tenant:
         return key
 
 
-async def found(database: Database, plan: Plan = Plan.ENTERPRISE, requests_per_minute: int | None = None) -> Tenant:
+async def found(
+    database: Database,
+    plan: Plan = Plan.ENTERPRISE,
+    requests_per_minute: int | None = None,
+    *,
+    operator: bool = False,
+) -> Tenant:
     """A new organization; without a limit on requests, unless a plan is given."""
     work, number = UnitOfWork(database, None), next(_numbers)
     founded = found_organization(
@@ -65,6 +79,7 @@ async def found(database: Database, plan: Plan = Plan.ENTERPRISE, requests_per_m
         email=f"owner{number}@example.com",
         plan=plan,
         requests_per_minute=requests_per_minute,
+        operator=operator,
     )
     await work.commit()
-    return Tenant(database, founded.organization.id, founded.user.id, founded.api_key, plan)
+    return Tenant(database, founded.organization.id, founded.user.id, founded.api_key, plan, operator)
