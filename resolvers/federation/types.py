@@ -48,7 +48,7 @@ class FederationProvider(Node):
 
 @strawberry.type(description="A token for one call to another installation. It is shown once and accepted once.")
 class FederatedToken:
-    id: strawberry.ID = strawberry.field(description="Its `jti`, by which the audit log names it.")
+    token_id: str = strawberry.field(description="Its `jti`, by which whoever accepts it knows it.")
     token: str = strawberry.field(description="The token: send it as a bearer.")
     token_type: str = strawberry.field(description="`Bearer`.")
     audience: str = strawberry.field(description="The one that accepts it.")
@@ -79,7 +79,7 @@ def provider(record: models.Provider, parts: FederationParts) -> FederationProvi
 def federated_token(minted: Minted) -> FederatedToken:
     """What was minted, as GraphQL shows it."""
     return FederatedToken(
-        id=strawberry.ID(minted.id),
+        token_id=minted.id,
         token=minted.token,
         token_type="Bearer",  # noqa: S106 - the scheme, not a token
         audience=minted.audience,

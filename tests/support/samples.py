@@ -149,7 +149,8 @@ async def facts(client: Client, given: str) -> Facts:
     """An environment in the given status, a key and a provider, of the client's organization."""
     environment = await client.environment(given, name="private-name")
     made = await client.data('mutation { createApiKey(input: {name: "private-key"}) { id } }')
-    described = {"name": "private-provider", "issuer": "https://private-issuer.example", "scopes": ["agents:read"]}
+    issuer = f"https://private-issuer.example/{environment}"
+    described = {"name": "private-provider", "issuer": issuer, "scopes": ["agents:read"]}
     trusted = await client.data(
         "mutation ($input: RegisterFederationProviderInput!) { registerFederationProvider(input: $input) { id } }",
         {"input": described},
