@@ -289,7 +289,7 @@ async def test_a_token_that_fits_no_header_is_not_minted(keys: SigningKeys) -> N
 
 
 @pytest.mark.parametrize(
-    "claims", [{"ratio": 0.5}, {"iss": "https://else.example"}, {"exp": 1}, {"pqs": "x"}, {"ü": 1}]
+    "others", [{"ratio": 0.5}, {"iss": "https://else.example"}, {"exp": 1}, {"pqs": "x"}, {"ü": 1}]
 )
 async def test_what_claims_cannot_hold_is_refused(keys: SigningKeys, others: dict[str, object]) -> None:
     with pytest.raises(ClaimsRefused):
