@@ -121,6 +121,7 @@ class Context:
         work = UnitOfWork(self.product.database, None) if self.work.organization_id else self.work
         return OwnAccount(work, self.require_actor(), self.product.sign_in, self.client.address)
 
+    @cached_property
     def federation(self) -> Federation:
         """The organization's federated providers."""
         return Federation(self.work, self.require_actor(), self.product.federation)

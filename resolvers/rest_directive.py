@@ -29,6 +29,7 @@ def rest(
     status: int = 200,
     raw: bool = False,
     group: str | None = None,
+    max_age: int | None = None,
     value: DirectiveValue[object] = None,
 ) -> object:
     return value

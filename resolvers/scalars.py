@@ -13,6 +13,7 @@ from app.core.errors import InvalidRequest
 
 BlueprintDocument = NewType("BlueprintDocument", object)
 Duration = NewType("Duration", int)
+JsonWebKeySet = NewType("JsonWebKeySet", object)
 
 
 def _blueprint(value: Any) -> Any:
@@ -41,5 +42,10 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="A length of time: seconds as a number, or text such as `30s`, `5m`, `4h`, `1d`.",
         serialize=int,
         parse_value=_duration,
+    ),
+    JsonWebKeySet: strawberry.scalar(
+        name="JsonWebKeySet",
+        description='A JWK Set (RFC 7517): `{"keys": [...]}`, each key with `kid`, `kty`, `alg` and `use`.',
+        serialize=lambda value: value,
     ),
 }

@@ -24,6 +24,10 @@ from resolvers.environments.queries import READ, EnvironmentQueries
 from resolvers.environments.subscriptions import EnvironmentSubscriptions
 from resolvers.environments.types import Environment, environment
 from resolvers.errors import ClientErrors
+from resolvers.federation.mutations import FederationMutations
+from resolvers.federation.queries import READ as FEDERATION
+from resolvers.federation.queries import FederationQueries
+from resolvers.federation.types import FederationProvider, provider
 from resolvers.identity.mutations import IdentityMutations
 from resolvers.identity.queries import CREDENTIALS, ORGANIZATION, IdentityQueries
 from resolvers.identity.types import ApiKey, Organization, api_key, organization
@@ -39,6 +43,8 @@ from resolvers.scalars import SCALARS
 from resolvers.sign_in.mutations import SignInMutations
 from resolvers.sign_in.queries import SignInQueries
 from resolvers.system.queries import SystemQueries
+from resolvers.tokens.mutations import TokenMutations
+from resolvers.tokens.queries import TokenQueries
 
 
 async def node(context: Context, node_id: str) -> Node | None:
@@ -60,6 +66,10 @@ async def node(context: Context, node_id: str) -> Node | None:
         actor.require(INVITATIONS.scope, INVITATIONS.kind)
         offer = await context.members.invitation(node_id)
         return invitation(offer, now()) if offer else None
+    if is_id(node_id, "fed"):
+        actor.require(FEDERATION.scope, FEDERATION.kind)
+        trusted = await context.federation.provider(node_id)
+        return provider(trusted, context.product.federation) if trusted else None
     if is_id(node_id, "org"):
         actor.require(ORGANIZATION.scope, ORGANIZATION.kind)
         return organization(await context.identity.organization()) if node_id == actor.organization_id else None
@@ -67,14 +77,29 @@ async def node(context: Context, node_id: str) -> Node | None:
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(EnvironmentQueries, IdentityQueries, MemberQueries, SignInQueries, SystemQueries):
+class Query(
+    EnvironmentQueries,
+    FederationQueries,
+    IdentityQueries,
+    MemberQueries,
+    SignInQueries,
+    SystemQueries,
+    TokenQueries,
+):
     @query("The object with this id, of whatever type; null where none is visible to you.", ORGANIZATION)
     async def node(self, info: Info[Context, None], id: Id) -> Node | None:
         return await node(info.context, id)
 
 
 @strawberry.type(description="Everything that can be changed. Each field is one transaction.")
-class Mutation(EnvironmentMutations, IdentityMutations, MemberMutations, SignInMutations):
+class Mutation(
+    EnvironmentMutations,
+    FederationMutations,
+    IdentityMutations,
+    MemberMutations,
+    SignInMutations,
+    TokenMutations,
+):
     pass
 
 
@@ -146,7 +171,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Environment, ApiKey, Organization, Member, Invitation],
+        types=[Environment, ApiKey, FederationProvider, Organization, Member, Invitation],
         directives=[rest],
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),

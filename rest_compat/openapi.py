@@ -30,6 +30,12 @@ _SCALARS: dict[str, Schema] = {
     "Boolean": {"type": "boolean"},
     "DateTime": {"type": "string", "format": "date-time"},
     "JSON": {},
+    "JsonWebKeySet": {
+        "type": "object",
+        "properties": {"keys": {"type": "array", "items": {"type": "object", "required": ["kty", "kid", "alg"]}}},
+        "required": ["keys"],
+        "description": "A JWK Set (RFC 7517).",
+    },
     "BlueprintDocument": {
         "oneOf": [{"type": "string"}, {"$ref": "/schemas/blueprint.json"}],
         "description": "The document as YAML or JSON text, or the same as an object.",

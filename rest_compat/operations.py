@@ -63,6 +63,8 @@ class RestOperation:
     status: int
     #: The body is the root field's value alone, without the dialect's envelope.
     raw: bool
+    #: Seconds that anybody may keep the answer; None where nobody may.
+    max_age: int | None
     description: str
     #: The operation with the fragments that it uses: what is executed.
     text: str
@@ -117,6 +119,8 @@ def load_operations(folder: Path, schema: GraphQLSchema, access: Mapping[str, An
     ]
     taken: dict[tuple[str, str], str] = {}
     for operation in operations:
+        if operation.max_age is not None and operation.access is not None:
+            raise DocumentError(f"{operation.name}: only what is public may be kept by others")
         for path in operation.paths():
             key = (operation.method, _PARAMETER.sub("{}", path))
             other = taken.setdefault(key, operation.name)
@@ -167,6 +171,7 @@ def _operation(
         path=rest["path"],
         status=rest.get("status", 200),
         raw=rest.get("raw", False),
+        max_age=rest.get("maxAge"),
         description=node.description.value if node.description else name,
         text=print_ast(document),
         operation=node,

@@ -54,6 +54,8 @@ class RestRoute:
     schema: SoundstageSchema
     context: Callable[[Request], Awaitable[Context]]
     rate_limits: RateLimits
+    #: The paths under which resources are read: what is made under one of them has a `Location`.
+    readable: frozenset[str]
     dialect: Dialect = field(init=False)
     convert: Convert | None = field(init=False)
 
@@ -173,8 +175,11 @@ class RestRoute:
             headers["ETag"] = tag
             if request.method == "GET" and unchanged(request.headers.get("if-none-match"), tag):
                 return Response(status_code=304, headers=headers)
-        if operation.status in (201, 202) and isinstance(value, dict) and "id" in value:
+        made = operation.status in (201, 202) and isinstance(value, dict) and "id" in value
+        if made and _resource(operation) in self.readable:
             headers["Location"] = _location(operation, path, value["id"])
+        if operation.max_age is not None:
+            headers["Cache-Control"] = f"public, max-age={operation.max_age}"
         return _json(value if operation.raw else self.dialect.success(value, answered), operation.status, headers)
 
 
@@ -219,11 +224,15 @@ def _next_link(request: Request, cursor: str) -> str:
     return f'<{request.url.path}?{urlencode(query)}>; rel="next"'
 
 
-def _location(operation: RestOperation, path: dict[str, str], made: str) -> str:
-    """Where the resource is read: the path up to its id, or the collection's path and the new id."""
+def _resource(operation: RestOperation) -> str:
+    """The path of the resource that is made or changed: up to its id, or the collection's path and the new id."""
     head, found, _ = operation.path.partition("{id}")
-    head = head if found else operation.path.rstrip("/") + "/"
-    return quote(head.format(**{name: value for name, value in path.items() if name != "id"}) + made, safe="/")
+    return (head if found else operation.path.rstrip("/") + "/") + "{id}"
+
+
+def _location(operation: RestOperation, path: dict[str, str], made: str) -> str:
+    """Where the resource is read."""
+    return quote(_resource(operation).format(**{**path, "id": made}), safe="/")
 
 
 def _json(body: Any, status: int, headers: dict[str, str]) -> Response:

@@ -48,11 +48,12 @@ class RestService:
         self.otherwise = otherwise
         self._router: Router[RestRoute | StreamRoute] = Router()
         schema, limits = build_schema(production=production), RateLimits()
+        readable = frozenset(operation.path for operation in self.operations if operation.method == "GET")
         for operation in self.operations:
             route = (
                 StreamRoute(operation, schema, context)
                 if operation.is_stream
-                else RestRoute(operation, schema, context, limits)
+                else RestRoute(operation, schema, context, limits, readable)
             )
             for path in operation.paths():
                 self._router.add(operation.method, path, route)

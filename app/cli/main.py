@@ -13,6 +13,7 @@ import typer
 from app.cli.blueprint import blueprint
 from app.cli.env import env
 from app.cli.exits import MEANINGS, CliError, Exit
+from app.cli.keys import keys
 from app.cli.options import DEFAULT_DATA_DIR, DataDir, Json
 
 _CODES = "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in MEANINGS.items())
@@ -156,6 +157,7 @@ def down(data_dir: DataDir = DEFAULT_DATA_DIR, json: Json = False) -> None:
 
 app.add_typer(env, name="env")
 app.add_typer(blueprint, name="blueprint")
+app.add_typer(keys, name="keys")
 
 
 @app.command()

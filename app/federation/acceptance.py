@@ -88,6 +88,7 @@ class Acceptance:
         running = self._fetching.get(provider.id)
         if running is not None:
             return await asyncio.shield(running)
+        future: asyncio.Future[Provider]
         future = self._fetching[provider.id] = asyncio.get_running_loop().create_future()
         try:
             future.set_result(await self._fetch_now(provider))

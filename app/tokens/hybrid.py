@@ -24,6 +24,8 @@ LONGEST_TOKEN = 7_800
 LONGEST_READ = 16_384
 #: Seconds that two clocks may differ.
 SKEW_SECONDS = 30
+#: Beyond it a moment is no date.
+LAST_MOMENT = 1 << 37
 BEARER_TYPE = "at+jwt"
 PROOF_TYPE = "pq-proof+jwt"
 PROOF = "pqs"
@@ -161,14 +163,15 @@ def _check_claims(claims: dict[str, Any], issuer: str, audience: str) -> None:
 
 
 def _check_times(claims: dict[str, Any], now: float) -> None:
-    expires, issued, begins = claims.get("exp"), claims.get("iat"), claims.get("nbf", 0)
-    if any(type(moment) is not int for moment in (expires, issued, begins)):
+    moments = [claims.get("exp"), claims.get("iat"), claims.get("nbf", 0)]
+    expires, issued, begins = (moment if type(moment) is int else -1 for moment in moments)
+    if min(expires, issued, begins) < 0:
         raise TokenRefused("it does not say when it was issued and ends")
     if max(issued, begins) > now + SKEW_SECONDS:
         raise TokenRefused("it is not valid yet")
     if now >= expires + SKEW_SECONDS:
         raise TokenExpired("it has expired")
-    if not 0 < expires < 1 << 37:
+    if expires >= LAST_MOMENT:
         raise TokenRefused("its end is no moment")
 
 

@@ -66,7 +66,7 @@ class Rotation:
 
     def revoke(self, keys: Sequence[SigningKey], kid: str, now: datetime) -> SigningKey:
         """Drops a key at once, whatever its state, and replaces it; raises `NotFound`."""
-        key = next((key for key in keys if key.kid == kid), None)
+        key = next((found for found in keys if found.kid == kid), None)
         if key is None:
             raise NotFound("There is no signing key with this kid. `soundstage keys list` shows all.")
         if key.revoked_at is not None:

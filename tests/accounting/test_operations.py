@@ -17,7 +17,16 @@ from app.audit.repository import ALL_EVENTS
 from app.contract import contract
 from resolvers.access import root_access
 from resolvers.schema import build_schema
-from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, SAMPLES, caller, document, facts, root_fields
+from tests.support.samples import (
+    OPERATIONS,
+    ROUTE_SAMPLES,
+    SAMPLES,
+    caller,
+    document,
+    facts,
+    of_operators,
+    root_fields,
+)
 from tests.support.serving import Client, Served
 
 SCHEMA = build_schema()._schema
@@ -71,7 +80,7 @@ def test_everything_in_the_schema_is_described() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", MUTATIONS)
 async def test_a_mutation_writes_exactly_one_audit_event(shared: Served, name: str) -> None:
-    client = await shared.newcomer()
+    client = await shared.newcomer(operator=of_operators(name))
     sample = SAMPLES[name]
     known = await facts(client, sample)
     asking = await caller(client, sample)

@@ -14,7 +14,7 @@ import pytest
 from app.core.actor import Kind, Role, Scope
 from resolvers.access import root_access
 from resolvers.schema import build_schema
-from tests.support.samples import SAMPLES, document, facts, root_fields
+from tests.support.samples import SAMPLES, document, facts, of_operators, root_fields
 from tests.support.serving import Client, Served
 
 TABLE = Path(__file__).with_name("roles.tsv")
@@ -59,7 +59,7 @@ async def test_a_role_gets_what_the_table_says(shared: Served, name: str, role: 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", sorted(name for name in MATRIX if MATRIX[name]["nobody"] == "no"))
 async def test_a_key_is_limited_to_its_scopes(shared: Served, name: str) -> None:
-    owner = await shared.newcomer()
+    owner = await shared.newcomer(operator=of_operators(name))
     known = await facts(owner, SAMPLES[name])
     needed = root_access(build_schema())[name.partition(".")[2]]
     assert needed is not None
@@ -73,6 +73,17 @@ async def test_a_key_is_limited_to_its_scopes(shared: Served, name: str) -> None
 
     assert without == "FORBIDDEN"
     assert with_it in ("", SAMPLES[name].otherwise)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", sorted(name for name in MATRIX if of_operators(name)))
+async def test_what_is_the_installations_is_for_operators_alone(shared: Served, name: str) -> None:
+    owner, operator = await shared.newcomer(), await shared.newcomer(operator=True)
+    known = await facts(operator, SAMPLES[name])
+
+    codes = [await _code(client, name, SAMPLES[name].arguments(known)) for client in (owner, operator)]
+
+    assert codes == ["FORBIDDEN", ""]
 
 
 @pytest.mark.anyio

@@ -59,6 +59,13 @@ async def _confirmed_factor(client: Client) -> Known:
     return {"recovery_code": codes[0], "totp_secret": begun["totp_secret"]}
 
 
+async def _provider(client: Client) -> Known:
+    issuer = f"https://private-issuer.example/{client.tenant.id}"
+    asked = "mutation ($input: RegisterFederationProviderInput!) { registerFederationProvider(input: $input) { id } }"
+    described = {"name": "private-provider", "issuer": issuer, "scopes": ["agents:read"]}
+    return {"provider": (await client.data(asked, {"input": described}))["registerFederationProvider"]["id"]}
+
+
 async def _signed_in(client: Client) -> dict[str, Any]:
     asked = "mutation ($input: SignInInput!) { signIn(input: $input) { id refreshToken } }"
     answer = await client.data(asked, {"input": {"email": client.tenant.email, "password": PASSWORD}})
@@ -73,6 +80,7 @@ PREPARATIONS: dict[str, Callable[[Client], Awaitable[Known]]] = {
     "role": _role,
     "session": _session,
     "reset": _reset,
+    "provider": _provider,
     "second_factor": _second_factor,
     "confirmed_factor": _confirmed_factor,
 }

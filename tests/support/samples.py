@@ -13,6 +13,8 @@ from typing import Any
 from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_leaf_type, is_required_argument
 
 from app.contract import contract
+from app.core.actor import Scope
+from resolvers.access import root_access
 from resolvers.schema import build_schema
 from rest_compat.operations import RestOperation
 from rest_compat.service import operations as load
@@ -29,6 +31,7 @@ PREFIXES = {
     "invitation": "inv",
     "role": "rol",
     "session": "sis",
+    "provider": "fed",
 }
 #: Of the right form, and nobody's.
 MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in PREFIXES.values()}
@@ -105,6 +108,10 @@ def _id(facts: Facts) -> dict[str, Any]:
     return {"id": facts.environment}
 
 
+#: At an address that is never asked: it is private.
+PROVIDER = {"name": "Cluster", "issuer": "http://127.0.0.1:9", "scopes": ["environments:read"]}
+FEDERATED = {"audience": "https://other.example/org_1", "scopes": ["federation:read"], "lifetimeSeconds": 60}
+
 SAMPLES: dict[str, Sample] = {
     "Query.environment": Sample(_id),
     "Query.environments": Sample(),
@@ -128,6 +135,10 @@ SAMPLES: dict[str, Sample] = {
     "Query.readiness": Sample(),
     "Query.statusSummary": Sample(),
     "Query.node": Sample(_id),
+    "Query.verifyIdentity": Sample(),
+    "Query.jwks": Sample(given=""),
+    "Query.signingKeys": Sample(given=""),
+    "Query.federationProviders": Sample(given=""),
     "Mutation.createEnvironment": Sample(lambda _: {"input": {"blueprint": BLUEPRINT}}),
     "Mutation.updateEnvironment": Sample(lambda facts: {**_id(facts), "input": {"name": "renamed"}}),
     "Mutation.stopEnvironment": Sample(_id),
@@ -191,6 +202,11 @@ SAMPLES: dict[str, Sample] = {
         needs=("confirmed_factor",),
         otherwise="CONFLICT",
     ),
+    "Mutation.rotateSigningKey": Sample(lambda _: {"family": "CLASSICAL"}, given=""),
+    "Mutation.mintFederatedToken": Sample(lambda _: {"input": FEDERATED}, given=""),
+    "Mutation.registerFederationProvider": Sample(lambda _: {"input": PROVIDER}, given=""),
+    "Mutation.syncFederationProvider": Sample(lambda facts: {"id": facts["provider"]}, given="", needs=("provider",)),
+    "Mutation.removeFederationProvider": Sample(lambda facts: {"id": facts["provider"]}, given="", needs=("provider",)),
     "Subscription.environmentProgress": Sample(_id, given="terminated"),
     "Subscription.environmentLogs": Sample(_id, given="terminated"),
 }
@@ -268,11 +284,24 @@ ROUTE_SAMPLES: dict[str, RouteSample] = {
     "GetStatusSummary": RouteSample(),
     "ListTemplates": RouteSample(),
     "GetTemplate": RouteSample(lambda _: {"id": "hello"}),
+    "GetIdentityVerify": RouteSample(),
+    "MintFederatedToken": RouteSample(body=FEDERATED, given=""),
+    "RegisterFederationProvider": RouteSample(body=PROVIDER, given=""),
+    "GetFederationJwks": RouteSample(query={"kty": "AKP"}, given=""),
+    "GetWellKnownJwks": RouteSample(given=""),
+    "ListFederationProviders": RouteSample(query={"limit": "10"}),
+    "SyncFederationProvider": RouteSample(lambda facts: {"id": facts["provider"]}, given="", needs=("provider",)),
 }
 
 OPERATIONS: dict[str, RestOperation] = {operation.name: operation for operation in load(contract("graphql"))}
 ROUTES = {name: operation for name, operation in OPERATIONS.items() if not operation.is_stream}
 STREAMS = {name: operation for name, operation in OPERATIONS.items() if operation.is_stream}
+
+
+def of_operators(name: str) -> bool:
+    """Whether only operators of the installation may call a root field."""
+    needed = root_access(build_schema())[name.partition(".")[2]]
+    return needed is not None and needed[0] == Scope.ADMINISTRATION
 
 
 async def facts(client: Client, sample: Sample | RouteSample) -> Facts:
@@ -354,6 +383,7 @@ _CHANGING = [
     (re.compile(r"\b(Organization|owner) ?\d+"), r"\1"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "<time>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
+    (re.compile(r"eyJ[\w.-]+"), "<token>"),
     (re.compile(r'("(?:port|pid|uptimeSeconds)": ?)\d+'), r"\1 0"),
 ]
 

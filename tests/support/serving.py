@@ -159,7 +159,7 @@ class Served(Client):
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def newcomer(self, plan: Plan = Plan.ENTERPRISE) -> Client:
+    async def newcomer(self, plan: Plan = Plan.ENTERPRISE, *, operator: bool = False) -> Client:
         """The owner of a new organization."""
-        tenant = await found(self.product.database, plan)
+        tenant = await found(self.product.database, plan, operator=operator)
         return Client(self.http, tenant, tenant.api_key)

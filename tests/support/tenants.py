@@ -35,6 +35,8 @@ class Tenant:
     #: The owner's key, which may do everything.
     api_key: str
     plan: Plan
+    #: Whether its members operate the installation.
+    operator: bool = False
     _keys: dict[tuple[Role, tuple[str, ...]], str] = field(default_factory=dict)
 
     @property
@@ -62,7 +64,13 @@ class Tenant:
     async def member(self, role: Role) -> str:
         """The id of a new member in this role, whose password is `PASSWORD`."""
         work, number = UnitOfWork(self.database, None), next(_numbers)
-        user = User(id=new_id("usr"), email=f"{role}{number}@example.com", name=f"A {role}", created_at=now())
+        user = User(
+            id=new_id("usr"),
+            email=f"{role}{number}@example.com",
+            name=f"A {role}",
+            operator=self.operator,
+            created_at=now(),
+        )
         work.write(repository.ADD_USER, **user.__dict__)
         work.write(ADD_SECRETS, **UserSecrets(user_id=user.id, password_hash=_HASH).__dict__)
         add_member(work, self.id, user.id, role)
@@ -70,7 +78,13 @@ class Tenant:
         return user.id
 
 
-async def found(database: Database, plan: Plan = Plan.ENTERPRISE, requests_per_minute: int | None = None) -> Tenant:
+async def found(
+    database: Database,
+    plan: Plan = Plan.ENTERPRISE,
+    requests_per_minute: int | None = None,
+    *,
+    operator: bool = False,
+) -> Tenant:
     """A new organization; without a limit on requests, unless a plan is given."""
     work, number = UnitOfWork(database, None), next(_numbers)
     founded = found_organization(
@@ -79,7 +93,10 @@ async def found(database: Database, plan: Plan = Plan.ENTERPRISE, requests_per_m
         email=f"owner{number}@example.com",
         plan=plan,
         requests_per_minute=requests_per_minute,
+        operator=operator,
     )
     work.write(ADD_SECRETS, **UserSecrets(user_id=founded.user.id, password_hash=_HASH).__dict__)
     await work.commit()
-    return Tenant(database, founded.organization.id, founded.user.id, founded.user.email, founded.api_key, plan)
+    return Tenant(
+        database, founded.organization.id, founded.user.id, founded.user.email, founded.api_key, plan, operator
+    )

@@ -1,0 +1,212 @@
+"""Fetching a provider's keys: what cannot be reached so, and what is not taken."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from app.federation import fetching
+from app.federation.errors import SyncFailed
+from app.federation.fetching import MOST_BYTES, fetch_keys, is_public
+from tests.support.tokens import Pair
+
+pytestmark = pytest.mark.anyio
+
+PAIR = Pair()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.8.9.10",
+        "0.0.0.0",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "192.0.0.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "239.1.1.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1",
+        "fe80::1%lo",
+        "fc00::1",
+        "fd12:3456::1",
+        "ff02::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::1",
+        "2002:7f00:1::",
+        "2001:0:7f00:1::1",
+        "2001:db8::1",
+    ],
+)
+def test_an_address_that_is_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:1.1.1.1"])
+def test_an_address_that_is_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "[::1]", "127.1", "2130706433", "0x7f.1", "0", "[::ffff:127.0.0.1]"]
+)
+async def test_nothing_inside_is_reached(host: str) -> None:
+    with _serving(_answer({"keys": [PAIR.classical_jwk]})) as server:
+        with pytest.raises(SyncFailed, match=r"private|resolved"):
+            await fetch_keys(f"http://{host}:{server.port}/jwks", allow_private=False)
+
+        assert server.asked == []
+
+
+async def test_a_name_with_one_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    _resolve(monkeypatch, [["93.184.216.34", "10.0.0.1"]])
+
+    with pytest.raises(SyncFailed, match="private"):
+        await fetch_keys("http://rebinding.example/jwks", allow_private=False)
+
+
+async def test_a_name_is_resolved_once_and_the_checked_address_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that points elsewhere at the second look gains nothing: there is none."""
+    monkeypatch.setattr(fetching, "is_public", lambda address: True)
+    with _serving(_answer({"keys": [PAIR.classical_jwk]})) as server:
+        looks = _resolve(monkeypatch, [["127.0.0.1"], ["10.255.255.1"]])
+
+        keys = await fetch_keys(f"http://rebinding.example:{server.port}/jwks", allow_private=False)
+
+        assert keys == [PAIR.classical_jwk]
+        assert looks == ["rebinding.example"]
+        assert server.asked == [("/jwks", f"rebinding.example:{server.port}")]
+
+
+async def test_only_public_parts_of_usable_keys_are_kept() -> None:
+    odd = {"kty": "RSA", "kid": "r", "n": "AQAB", "e": "AQAB"}
+    secret = {**PAIR.post_quantum_jwk, "priv": "AAAA", "x5c": ["…"]}
+
+    with _serving(_answer({"keys": [odd, PAIR.classical_jwk, secret]})) as server:
+        assert await fetch_keys(server.url, allow_private=True) == [PAIR.classical_jwk, PAIR.post_quantum_jwk]
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "a redirect": (lambda handler: _redirect(handler), "status 302"),
+    "an error": (lambda handler: _send(handler, 500, b""), "status 500"),
+    "too much": (lambda handler: _send(handler, 200, b" " * (MOST_BYTES + 1)), "larger than 256 KB"),
+    "no JSON": (lambda handler: _send(handler, 200, b"<html>"), "not a JSON object"),
+    "no set": (lambda handler: _send(handler, 200, b'{"keys": {}}'), "not a JWK Set"),
+    "not keys": (lambda handler: _send(handler, 200, b'{"keys": [1]}'), "not a JWK Set"),
+    "many keys": (lambda handler: _send(handler, 200, json.dumps({"keys": [{}] * 51}).encode()), "at most 50"),
+    "no usable key": (lambda handler: _send(handler, 200, b'{"keys": [{"kty": "RSA"}]}'), "no key for"),
+    "one kid twice": (
+        lambda handler: _send(handler, 200, json.dumps({"keys": [PAIR.classical_jwk] * 2}).encode()),
+        "two keys alike",
+    ),
+    "a packed body": (lambda handler: _send(handler, 200, b"x", **{"Content-Encoding": "gzip"}), "compressed"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_an_answer_that_is_not_taken(name: str) -> None:
+    answer, why = REFUSED[name]
+
+    with _serving(answer) as server, pytest.raises(SyncFailed, match=why):
+        await fetch_keys(server.url, allow_private=True)
+
+
+async def test_a_provider_that_does_not_answer_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "TIMEOUT_SECONDS", 0.1)
+    silent = socket.create_server(("127.0.0.1", 0))
+
+    with silent, pytest.raises(SyncFailed, match=r"did not answer|cannot be reached"):
+        async with asyncio.timeout(5):
+            await fetch_keys(f"http://127.0.0.1:{silent.getsockname()[1]}/", allow_private=True)
+
+
+async def test_a_provider_that_is_not_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    with pytest.raises(SyncFailed, match="cannot be reached: ConnectError"):
+        await fetch_keys(f"http://127.0.0.1:{port}/", allow_private=True)
+
+
+class _Server:
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}/jwks"
+        #: Path and `Host` of each request.
+        self.asked: list[tuple[str, str]] = []
+
+
+@contextmanager
+def _serving(answer: Any) -> Iterator[_Server]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            made.asked.append((self.path, self.headers["Host"]))
+            answer(self)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that hangs up is what some tests are about."""
+
+    server = Quiet(("127.0.0.1", 0), Handler)
+    made = _Server(server.server_address[1])
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _answer(body: dict[str, Any]) -> Any:
+    return lambda handler: _send(handler, 200, json.dumps(body).encode())
+
+
+def _send(handler: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
+    handler.send_response(status)
+    for name, value in {"Content-Length": str(len(body)), **headers}.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def _redirect(handler: BaseHTTPRequestHandler) -> None:
+    _send(handler, 302, b"", Location="http://169.254.169.254/latest/meta-data")
+
+
+def _resolve(monkeypatch: pytest.MonkeyPatch, answers: list[list[str]]) -> list[str]:
+    """Names resolve to these addresses, each look to the next; returns the names that were looked up."""
+    looks: list[str] = []
+    loop = asyncio.get_running_loop()
+    real = loop.getaddrinfo
+
+    async def getaddrinfo(host: str, port: int, **options: Any) -> Any:
+        if not host.endswith(".example"):
+            return await real(host, port, **options)
+        looks.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answers[len(looks) - 1]]
+
+    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    return looks
