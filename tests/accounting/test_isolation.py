@@ -187,7 +187,7 @@ async def _request(served: Served, client: Client, name: str, known: Facts) -> t
 async def _state(owner: Client, known: Facts) -> Any:
     environment = "environment(id: $id) { name status desiredStatus generation autoShutdown services { replicas } }"
     people = "members { nodes { id role } } invitations { nodes { id status } } roles { id version }"
-    keys = "federationProviders { nodes { id version } } organizations { name } apiKeys { nodes { id expiresAt revokedAt } }"
+    keys = "organizations { name } apiKeys { nodes { id expiresAt revokedAt } } federationProviders { nodes { id } }"
     query = f"query ($id: ID!) {{ {environment} {people} {keys} }}"
     if "environment" not in known.known:
         query = query.replace("($id: ID!)", "").replace(environment, "")

@@ -289,7 +289,7 @@ ROUTE_SAMPLES: dict[str, RouteSample] = {
     "RegisterFederationProvider": RouteSample(body=PROVIDER, given=""),
     "GetFederationJwks": RouteSample(query={"kty": "AKP"}, given=""),
     "GetWellKnownJwks": RouteSample(given=""),
-    "ListFederationProviders": RouteSample(query={"limit": "10"}),
+    "ListFederationProviders": RouteSample(query={"limit": "10"}, given="", needs=("provider",)),
     "SyncFederationProvider": RouteSample(lambda facts: {"id": facts["provider"]}, given="", needs=("provider",)),
 }
 
