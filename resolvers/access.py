@@ -95,7 +95,8 @@ class MutationGuard(Guard):
         try:
             result = await next_(source, info, **arguments)
             resource = str(getattr(result, "id", "") or "")
-            audit.record(context.work, actor, action=self.action, resource=resource, request_id=context.request_id)
+            touched = str(getattr(result, "audited_as", resource))
+            audit.record(context.work, actor, action=self.action, resource=touched, request_id=context.request_id)
             for prepare in context.before_commit:
                 prepare(resource)
             await context.work.commit()
