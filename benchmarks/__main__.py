@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import logs, provisioning, storage
+from benchmarks import logs, provisioning, storage, tokens
 
 PARTS = {
     "provisioning": (
@@ -22,8 +22,9 @@ PARTS = {
         logs.measure,
     ),
     "storage": ("The data layer", "| what | ours | peer | ratio |\n|---|---|---|---|", storage.measure),
+    "tokens": ("Tokens", "| what | median | p99 | characters |\n|---|---|---|---|", tokens.measure),
 }
-PACKAGES = ("strawberry-graphql", "starlette", "uvicorn", "sqlmodel", "sqlalchemy", "aiosqlite")
+PACKAGES = ("strawberry-graphql", "starlette", "uvicorn", "sqlmodel", "sqlalchemy", "aiosqlite", "cryptography")
 
 
 def main() -> None:

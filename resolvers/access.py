@@ -97,7 +97,8 @@ class MutationGuard(Guard):
             result = await next_(source, info, **arguments)
             actor = context.require_actor()
             resource = str(getattr(result, "id", "") or "")
-            audit.record(context.work, actor, action=self.action, resource=resource, request_id=context.request_id)
+            touched = str(getattr(result, "audited_as", resource))
+            audit.record(context.work, actor, action=self.action, resource=touched, request_id=context.request_id)
             for prepare in context.before_commit:
                 prepare(resource)
             await context.work.commit()

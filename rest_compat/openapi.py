@@ -110,7 +110,11 @@ def build(operations: Iterable[RestOperation]) -> Schema:
         "paths": dict(sorted(paths.items())),
         "components": {
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `sk_live_…`."}
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key `sk_live_…`, or a token `eyJ…`.",
+                }
             },
             "schemas": dict(sorted(components.items())),
         },

@@ -55,6 +55,11 @@ class FederatedToken:
     scopes: list[str] = strawberry.field(description="What it may do there, within what is allowed there.")
     expires_at: datetime = strawberry.field(description="When it ends, used or not.")
 
+    @property
+    def audited_as(self) -> str:
+        """What the audit log names it by."""
+        return self.token_id
+
 
 def provider(record: models.Provider, parts: FederationParts) -> FederationProvider:
     """The record as GraphQL shows it."""

@@ -68,6 +68,11 @@ class SigningKey:
     )
     revoked_at: datetime | None = strawberry.field(description="When it was dropped in an emergency; null otherwise.")
 
+    @property
+    def audited_as(self) -> str:
+        """What the audit log names it by."""
+        return self.kid
+
 
 def verification(actor: Actor, verified: Verified | None) -> IdentityVerification:
     """What the actor's credential proves."""

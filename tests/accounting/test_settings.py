@@ -43,3 +43,15 @@ def test_a_setting_out_of_range_is_refused(monkeypatch: pytest.MonkeyPatch, name
 def test_the_server_listens_only_to_this_machine_unless_told() -> None:
     assert Settings().host == "127.0.0.1"
     assert Settings().production is False
+
+
+@pytest.mark.parametrize(
+    ("given", "issuer"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"host": "::1", "port": 9000}, "http://[::1]:9000"),
+        ({"issuer": "https://soundstage.example/"}, "https://soundstage.example"),
+    ],
+)
+def test_tokens_name_the_address_that_the_server_is_reached_at(given: dict[str, object], issuer: str) -> None:
+    assert Settings(**given).own_issuer == issuer

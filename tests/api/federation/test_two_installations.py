@@ -16,8 +16,6 @@ from tests.support.databases import Databases
 from tests.support.live import LiveServer
 
 A, B = "https://a.example", "https://b.example"
-REGISTER = """mutation ($input: RegisterFederationProviderInput!) {
-  registerFederationProvider(input: $input) { id status audience keys } }"""
 
 
 @pytest.fixture
@@ -46,6 +44,7 @@ def _register(ours: LiveServer, theirs: LiveServer, **others: Any) -> dict[str, 
     }
     answer = theirs.http.post("/v1/federation/register-provider", json=body)
     assert answer.status_code == 201, answer.text
+    assert "location" not in answer.headers, "one provider is read by GraphQL alone"
     made: dict[str, Any] = answer.json()["data"]
     return made
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.audit.repository import ALL_EVENTS
 from app.core.actor import Role
 from app.database.statements import change, removing, table
 from app.database.unit_of_work import UnitOfWork
@@ -154,6 +155,8 @@ async def test_an_operator_rotates_a_key_and_it_is_recorded(server: Served) -> N
     key = rotated["rotateSigningKey"]
     assert (key["family"], key["state"]) == ("POST_QUANTUM", "NEXT")
     found = next(other for other in listed["signingKeys"] if other["kid"] == key["kid"])
+    event = (await operator.tenant.work().all(ALL_EVENTS))[-1]
+    assert (event.action, event.resource) == ("signing_key.rotate", key["kid"])
     assert found["activatesAt"] == key["activatesAt"], "published first, then used"
     assert len(listed["signingKeys"]) == 4
     assert {Family(key["family"].lower()) for key in listed["signingKeys"]} == set(Family)

@@ -133,6 +133,14 @@ def test_the_sets_are_split_by_family(live: LiveServer) -> None:
     assert live.http.get("/federation/jwks", params={"kty": "RSA"}).status_code == 400
 
 
+def test_only_the_routes_let_others_keep_the_answer(live: LiveServer) -> None:
+    """A GraphQL answer may hold what is private beside the keys."""
+    answer = live.http.post("/graphql", json={"query": "{ jwks viewer { email } }"})
+
+    assert len(answer.json()["data"]["jwks"]["keys"]) == 4
+    assert "cache-control" not in answer.headers
+
+
 def test_a_published_key_is_named_by_its_thumbprint_and_holds_no_secret(live: LiveServer) -> None:
     for jwk in live.http.get("/federation/jwks").json()["keys"]:
         assert jwcrypto_keys.JWK(**jwk).thumbprint() == jwk["kid"]

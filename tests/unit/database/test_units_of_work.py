@@ -199,3 +199,26 @@ async def test_the_character_that_one_of_them_cannot_store_is_refused_by_both(da
 async def test_a_missing_parameter_is_a_defect_not_a_null(database: Database) -> None:
     with pytest.raises(KeyError):
         UnitOfWork(database, None).write(identity.ADD_USER, id="x")
+
+
+async def test_what_the_system_changes_for_an_actor_happens_with_its_changes_or_not_at_all(
+    database: Database, organization: Tenant
+) -> None:
+    before, told = await _organizations(database), []
+    for expected in (1, 0):
+        work, system = organization.work(), UnitOfWork(database, None)
+        system.write(identity.ADD_ORGANIZATION, **_organization().__dict__)
+        system.after_commit(lambda: told.append("system"))
+        work.write(identity.REVOKE_KEY, expect=1 - expected, id="key_of_nobody", revoked_at=datetime.now(UTC))
+
+        work.include(system)
+
+        assert not system.has_changes
+        if expected == 1:
+            await work.commit()
+        else:
+            with pytest.raises(Conflict):
+                await work.commit()
+
+    assert await _organizations(database) == before + 1
+    assert told == ["system"]

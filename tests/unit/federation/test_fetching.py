@@ -5,14 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
+from app.core.clock import now
 from app.federation import fetching
 from app.federation.errors import SyncFailed
 from app.federation.fetching import MOST_BYTES, fetch_keys, is_public
@@ -96,6 +105,42 @@ async def test_a_name_is_resolved_once_and_the_checked_address_is_asked(monkeypa
         assert server.asked == [("/jwks", f"rebinding.example:{server.port}")]
 
 
+@pytest.mark.parametrize(("named", "accepted"), [("provider.example", True), ("another.example", False)])
+async def test_the_certificate_has_to_be_for_the_name_though_the_address_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str, accepted: bool
+) -> None:
+    certificate = _certificate(tmp_path, named)
+    monkeypatch.setattr(fetching, "_trust", lambda: ssl.create_default_context(cafile=certificate))
+    with _serving(_answer({"keys": [PAIR.classical_jwk]}), certificate) as server:
+        _resolve(monkeypatch, [["127.0.0.1"]])
+        url = f"https://provider.example:{server.port}/jwks"
+
+        if accepted:
+            assert await fetch_keys(url, allow_private=True) == [PAIR.classical_jwk]
+        else:
+            with pytest.raises(SyncFailed, match="cannot be reached: ConnectError"):
+                await fetch_keys(url, allow_private=True)
+
+
+def _certificate(folder: Path, name: str) -> Path:
+    """A key and its own certificate for a name, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    moment = now()
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(moment - timedelta(days=1))
+        .not_valid_after(moment + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
+    file = folder / "server.pem"
+    file.write_bytes(pem)
+    return file
+
+
 async def test_only_public_parts_of_usable_keys_are_kept() -> None:
     odd = {"kty": "RSA", "kid": "r", "n": "AQAB", "e": "AQAB"}
     secret = {**PAIR.post_quantum_jwk, "priv": "AAAA", "x5c": ["…"]}
@@ -155,7 +200,7 @@ class _Server:
 
 
 @contextmanager
-def _serving(answer: Any) -> Iterator[_Server]:
+def _serving(answer: Any, certificate: Path | None = None) -> Iterator[_Server]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             made.asked.append((self.path, self.headers["Host"]))
@@ -169,6 +214,10 @@ def _serving(answer: Any) -> Iterator[_Server]:
             """A client that hangs up is what some tests are about."""
 
     server = Quiet(("127.0.0.1", 0), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     made = _Server(server.server_address[1])
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
