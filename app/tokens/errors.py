@@ -8,7 +8,7 @@ from app.core.errors import Conflict, Unauthorized, Unprocessable
 class TokenRefused(Unauthorized):
     """This token is not valid here. Ask its issuer for a new one."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str = "") -> None:
         super().__init__()
         #: Why, for the log alone: a client is not told which check it failed.
         self.reason = reason

@@ -48,17 +48,12 @@ class FederationProvider(Node):
 
 @strawberry.type(description="A token for one call to another installation. It is shown once and accepted once.")
 class FederatedToken:
-    token_id: str = strawberry.field(description="Its `jti`, by which whoever accepts it knows it.")
+    id: strawberry.ID = strawberry.field(description="Its `jti`, by which whoever accepts it knows it.")
     token: str = strawberry.field(description="The token: send it as a bearer.")
     token_type: str = strawberry.field(description="`Bearer`.")
     audience: str = strawberry.field(description="The one that accepts it.")
     scopes: list[str] = strawberry.field(description="What it may do there, within what is allowed there.")
     expires_at: datetime = strawberry.field(description="When it ends, used or not.")
-
-    @property
-    def audited_as(self) -> str:
-        """What the audit log names it by."""
-        return self.token_id
 
 
 def provider(record: models.Provider, parts: FederationParts) -> FederationProvider:
@@ -84,7 +79,7 @@ def provider(record: models.Provider, parts: FederationParts) -> FederationProvi
 def federated_token(minted: Minted) -> FederatedToken:
     """What was minted, as GraphQL shows it."""
     return FederatedToken(
-        token_id=minted.id,
+        id=strawberry.ID(minted.id),
         token=minted.token,
         token_type="Bearer",  # noqa: S106 - the scheme, not a token
         audience=minted.audience,
