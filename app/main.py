@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,12 +18,18 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.audit.cursors import Cursors
+from app.audit.export import export
+from app.audit.sealer import Sealer
+from app.audit.service import Parts as AuditParts
+from app.audit.signing import Signer
 from app.blueprints import json_schema
 from app.console.routes import page_endpoint
 from app.console.routes import routes as asset_routes
 from app.contract import contract
-from app.core.actor import Actor
-from app.core.errors import Forbidden, NotFound, SoundstageError
+from app.core.actor import Actor, Kind
+from app.core.actor import Scope as Permission
+from app.core.errors import Forbidden, InvalidRequest, NotFound, SoundstageError
 from app.core.ids import new_id
 from app.core.streams import Wakeups
 from app.core.vault import Vault
@@ -43,6 +50,7 @@ from app.observability.tracing import Tracing, tracing
 from app.settings import Settings
 from resolvers.context import Context, Product
 from resolvers.http import GraphQLEndpoint, bearer_of
+from rest_compat.downloads import Download
 from rest_compat.routes import MethodNotAllowed
 from rest_compat.service import RestService, failure, not_found
 
@@ -80,10 +88,12 @@ def node_name(data_dir: Path) -> str:
 class Server:
     """A running product: `await Server(settings).open()`, then serve `app`, then `close`."""
 
-    def __init__(self, settings: Settings, *, engine: Engine | None = None) -> None:
+    def __init__(self, settings: Settings, *, engine: Engine | None = None, signer: Signer | None = None) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self.engine: Engine = engine or ProcessEngine(settings.data_dir)
+        #: Signs the audit log's checkpoints; without one there are none.
+        self.signer = signer
         self.app: ASGIApp = _not_open
         self.tracing = Tracing()
         self._housekeeping: asyncio.Task[None] | None = None
@@ -119,10 +129,13 @@ class Server:
             isolation=settings.isolation,
         )
         health = Health({"database": lambda: ping(self.database), "engine": self.engine.capabilities})
-        self.product = Product(self.database, parts, health, settings.production)
+        self.sealer = Sealer(self.database, signer=self.signer)
+        audit = AuditParts(Cursors(vault.derived("audit cursors")), self.signer)
+        self.product = Product(self.database, parts, health, audit, settings.production)
         self.tracing = tracing(settings.otlp_endpoint)
         self.app = self._application()
         await self.reconciler.start()
+        self.sealer.start()
         self._housekeeping = asyncio.create_task(self._keep_house())
         # What lives as long as the server is not looked through again; rare, large collections suit many connections.
         gc.enable()
@@ -136,6 +149,7 @@ class Server:
             self._housekeeping.cancel()
             await asyncio.gather(self._housekeeping, return_exceptions=True)
         await self.reconciler.close()
+        await self.sealer.close()
         await self.engine.close()
         await self.database.close()
         await asyncio.to_thread(self.tracing.close)
@@ -208,9 +222,22 @@ class Server:
         async def front(request: Request) -> Response:
             return RedirectResponse("/graphql")
 
+        async def audit_export(request: Request) -> Response:
+            return await Download(
+                "audit-export",
+                "suradar",
+                (Permission.AUDIT, Kind.READ),
+                self.context,
+                self.rest.limits,
+                self._audit_lines,
+                "audit.ndjson",
+            )(request)
+
         paths = ("/metrics", "/v1/metrics", "/api/v1/metrics")
         routes = [Route(path, metrics, methods=["GET"]) for path in paths]
         routes += [
+            Route("/v1/audit/export", audit_export, methods=["GET"]),
+            Route("/api/v1/audit/export", audit_export, methods=["GET"]),
             Route("/openapi.json", document, methods=["GET"]),
             Route("/schemas/blueprint.json", blueprint, methods=["GET"]),
         ]
@@ -221,6 +248,13 @@ class Server:
                 *asset_routes(),
             ]
         return Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
+
+    def _audit_lines(self, context: Context, request: Request) -> AsyncIterator[bytes]:
+        personal = request.query_params.get("personal", "false")
+        if personal not in ("true", "false"):
+            raise InvalidRequest(f"'personal' is {personal!r}; it has to be true or false.")
+        organization_id = context.require_actor().organization_id
+        return export(context.work, organization_id, self.signer, personal=personal == "true")
 
     async def _keep_house(self) -> None:
         while True:

@@ -10,6 +10,10 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from strawberry.dataloader import DataLoader
 
+from app.audit.models import AuditPersonal
+from app.audit.proofs import Proofs
+from app.audit.service import Audit
+from app.audit.service import Parts as AuditParts
 from app.core.actor import Actor
 from app.core.errors import SoundstageError, Unauthorized
 from app.core.ids import new_id
@@ -31,6 +35,7 @@ class Product:
     database: Database
     environments: Parts
     health: Health
+    audit: AuditParts
     #: Introspection, GraphiQL and the API viewer are off in production.
     production: bool = False
 
@@ -78,6 +83,21 @@ class Context:
     def identity(self) -> Identity:
         """The actor and its organization."""
         return Identity(self.work, self.require_actor())
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The organization's audit log."""
+        return Audit(self.work, self.require_actor(), self.product.audit)
+
+    @cached_property
+    def proofs(self) -> Proofs:
+        """Proofs over the organization's audit log."""
+        return Proofs(self.work, self.require_actor().organization_id)
+
+    @cached_property
+    def audit_personal(self) -> DataLoader[str, AuditPersonal | None]:
+        """The personal data of many events with one statement."""
+        return DataLoader(load_fn=lambda ids: self.audit.personal(ids))
 
     @cached_property
     def units(self) -> DataLoader[str, list[UnitRecord]]:

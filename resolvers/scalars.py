@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NewType
 
 import strawberry
@@ -9,10 +10,12 @@ from pydantic_core import PydanticCustomError
 from strawberry.types.scalar import ScalarDefinition
 
 from app.blueprints.quantities import parse_duration
+from app.core.clock import rfc3339
 from app.core.errors import InvalidRequest
 
 BlueprintDocument = NewType("BlueprintDocument", object)
 Duration = NewType("Duration", int)
+Timestamp = NewType("Timestamp", datetime)
 
 
 def _blueprint(value: Any) -> Any:
@@ -41,5 +44,11 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="A length of time: seconds as a number, or text such as `30s`, `5m`, `4h`, `1d`.",
         serialize=int,
         parse_value=_duration,
+    ),
+    Timestamp: strawberry.scalar(
+        name="Timestamp",
+        description="A point in time in UTC, to the second: `2026-04-15T12:34:56Z` (RFC 3339).",
+        serialize=rfc3339,
+        parse_value=datetime.fromisoformat,
     ),
 }

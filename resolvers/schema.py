@@ -16,6 +16,10 @@ from strawberry.types.graphql import OperationType
 
 from app.core.ids import is_id
 from resolvers.access import query
+from resolvers.audit.mutations import AuditMutations
+from resolvers.audit.queries import AUDIT, AuditQueries
+from resolvers.audit.subscriptions import AuditSubscriptions
+from resolvers.audit.types import AuditEvent, event
 from resolvers.context import Context
 from resolvers.documents import Named, Parsed, Validated
 from resolvers.environments.mutations import EnvironmentMutations
@@ -44,6 +48,10 @@ async def node(context: Context, node_id: str) -> Node | None:
         actor.require(CREDENTIALS.scope, CREDENTIALS.kind)
         key = await context.identity.key(node_id)
         return api_key(key) if key else None
+    if is_id(node_id, "evt"):
+        actor.require(AUDIT.scope, AUDIT.kind)
+        recorded = await context.audit.event(node_id)
+        return event(recorded) if recorded else None
     if is_id(node_id, "org"):
         actor.require(ORGANIZATION.scope, ORGANIZATION.kind)
         return organization(await context.identity.organization()) if node_id == actor.organization_id else None
@@ -51,19 +59,19 @@ async def node(context: Context, node_id: str) -> Node | None:
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(EnvironmentQueries, IdentityQueries, SystemQueries):
+class Query(EnvironmentQueries, IdentityQueries, AuditQueries, SystemQueries):
     @query("The object with this id, of whatever type; null where none is visible to you.", ORGANIZATION)
     async def node(self, info: Info[Context, None], id: Id) -> Node | None:
         return await node(info.context, id)
 
 
 @strawberry.type(description="Everything that can be changed. Each field is one transaction.")
-class Mutation(EnvironmentMutations, IdentityMutations):
+class Mutation(EnvironmentMutations, IdentityMutations, AuditMutations):
     pass
 
 
 @strawberry.type(description="Everything that can be watched. Each stream resumes with `after` and tells its gaps.")
-class Subscription(EnvironmentSubscriptions):
+class Subscription(EnvironmentSubscriptions, AuditSubscriptions):
     pass
 
 
@@ -130,7 +138,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Environment, ApiKey, Organization],
+        types=[Environment, ApiKey, Organization, AuditEvent],
         directives=[rest],
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -47,12 +47,12 @@ class RestService:
         self.operations = operations(folder)
         self.otherwise = otherwise
         self._router: Router[RestRoute | StreamRoute] = Router()
-        schema, limits = build_schema(production=production), RateLimits()
+        schema, self.limits = build_schema(production=production), RateLimits()
         for operation in self.operations:
             route = (
                 StreamRoute(operation, schema, context)
                 if operation.is_stream
-                else RestRoute(operation, schema, context, limits)
+                else RestRoute(operation, schema, context, self.limits)
             )
             for path in operation.paths():
                 self._router.add(operation.method, path, route)

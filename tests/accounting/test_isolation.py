@@ -35,11 +35,19 @@ NAMING = [name for name in FIELDS if SAMPLES[name].arguments(Facts("mine")) != S
 NAMING += [
     name for name in FIELDS if SAMPLES[name].arguments(Facts(key="k")) != SAMPLES[name].arguments(Facts(key="l"))
 ]
-ROUTES_NAMING = [name for name in sorted(OPERATIONS) if "/environments/{id}" in OPERATIONS[name].path]
+NAMING += [
+    name for name in FIELDS if SAMPLES[name].arguments(Facts(event="e")) != SAMPLES[name].arguments(Facts(event="f"))
+]
+ROUTES_NAMING = [
+    name
+    for name in sorted(OPERATIONS)
+    if "/environments/{id}" in OPERATIONS[name].path or "/inclusion/{id}" in OPERATIONS[name].path
+]
 
 
 def test_every_operation_that_takes_an_environment_is_asked() -> None:
-    by_id = {name for name, field in root_fields().items() if "id" in field.args} - {"Query.blueprintTemplate"}
+    by_id = {name for name, field in root_fields().items() if {"id", "eventId"} & set(field.args)}
+    by_id -= {"Query.blueprintTemplate"}
 
     assert by_id == set(NAMING)
 
@@ -64,7 +72,7 @@ async def test_an_id_in_a_list_of_another_kind_finds_nothing(shared: Served, nam
     client = await shared.newcomer()
 
     for wrong in (client.tenant.id, "env_", "", "' OR 1=1 --", "x" * 5_000, "env_" + "0" * 25 + "\u0000"):
-        answer = json.loads(await _ask(client, name, Facts(wrong, wrong, wrong)))
+        answer = json.loads(await _ask(client, name, Facts(wrong, wrong, wrong, wrong)))
         if name == "Query.node" and wrong == client.tenant.id:
             continue
         errors = answer.get("errors")

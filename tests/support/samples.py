@@ -12,14 +12,18 @@ from typing import Any
 
 from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_leaf_type, is_required_argument
 
+from app.audit.repository import ALL_EVENTS, LOG
+from app.audit.sealer import Sealer
 from app.contract import contract
 from resolvers.schema import build_schema
 from rest_compat.operations import RestOperation
 from rest_compat.service import operations as load
 from tests.support.serving import BLUEPRINT, Client
+from tests.support.signing import SIGNER
+from tests.support.waiting import until
 
 #: Of the right form, and nobody's.
-MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in ("env", "key", "org")}
+MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in ("env", "key", "org", "evt")}
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Facts:
     environment: str = MISSING["env"]
     key: str = MISSING["key"]
     organization: str = MISSING["org"]
+    #: An audit event that a checkpoint covers.
+    event: str = MISSING["evt"]
 
 
 Arguments = Callable[[Facts], dict[str, Any]]
@@ -65,6 +71,12 @@ SAMPLES: dict[str, Sample] = {
     "Query.blueprintTemplate": Sample(lambda _: {"id": "hello"}),
     "Query.viewer": Sample(),
     "Query.apiKeys": Sample(),
+    "Query.auditEvents": Sample(),
+    "Query.auditPage": Sample(),
+    "Query.auditCheckpoint": Sample(),
+    "Query.auditInclusionProof": Sample(lambda facts: {"eventId": facts.event}),
+    "Query.auditConsistencyProof": Sample(lambda _: {"from": 1, "to": 2}),
+    "Query.verifyAuditLog": Sample(),
     "Query.liveness": Sample(),
     "Query.health": Sample(),
     "Query.readiness": Sample(),
@@ -82,6 +94,8 @@ SAMPLES: dict[str, Sample] = {
     "Mutation.validateBlueprint": Sample(lambda _: {"input": {"blueprint": BLUEPRINT}}),
     "Mutation.createApiKey": Sample(lambda _: {"input": {"name": "deploy", "scopes": ["environments:read"]}}),
     "Mutation.revokeApiKey": Sample(lambda facts: {"id": facts.key}),
+    "Mutation.eraseAuditPersonalData": Sample(lambda _: {"userId": MISSING["env"].replace("env_", "usr_")}),
+    "Subscription.auditLog": Sample(lambda _: {"follow": False}),
     "Subscription.environmentProgress": Sample(_id, given="terminated"),
     "Subscription.environmentLogs": Sample(_id, given="terminated"),
 }
@@ -101,6 +115,14 @@ ROUTE_SAMPLES: dict[str, RouteSample] = {
     "GetEnvironmentLogs": RouteSample(_id, query={"tail": "5", "service": "web"}),
     "EnvironmentProgress": RouteSample(_id, given="terminated"),
     "EnvironmentLogStream": RouteSample(_id, given="terminated"),
+    "QueryAudit": RouteSample(query={"action": "environment.create", "from": "2026-01-01T00:00:00Z", "limit": "10"}),
+    "GetAuditCheckpoint": RouteSample(),
+    "GetAuditInclusionProof": RouteSample(lambda facts: {"id": facts.event}),
+    "GetAuditConsistencyProof": RouteSample(query={"from": "1", "to": "2"}),
+    "VerifyAuditLog": RouteSample(),
+    "EraseAuditPersonalData": RouteSample(lambda _: {"user_id": "usr_" + "0" * 26}),
+    "FollowAuditLog": RouteSample(),
+    "ListAuditLogs": RouteSample(query={"result": "allowed", "limit": "10"}),
     "GetHealth": RouteSample(),
     "GetLiveness": RouteSample(),
     "GetReadiness": RouteSample(),
@@ -120,7 +142,23 @@ async def facts(client: Client, given: str) -> Facts:
     """An environment in the given status, and a key, of the client's organization."""
     environment = await client.environment(given, name="private-name")
     made = await client.data('mutation { createApiKey(input: {name: "private-key"}) { id } }')
-    return Facts(environment, made["createApiKey"]["id"], client.tenant.id)
+    return Facts(environment, made["createApiKey"]["id"], client.tenant.id, await _sealed(client))
+
+
+async def _sealed(client: Client) -> str:
+    """The id of the organization's first audit event, once all that is there now is sealed and signed."""
+    work = client.tenant.work()
+    events = await work.all(ALL_EVENTS)
+
+    async def signed() -> bool:
+        log = await work.one(LOG)
+        assert log is not None
+        if log.signed < len(events):
+            await Sealer(client.tenant.database, signer=SIGNER).seal_log(log)
+        return log.signed >= len(events)
+
+    await until(signed)
+    return events[0].id
 
 
 def root_fields() -> dict[str, GraphQLField]:
@@ -163,7 +201,7 @@ def sampled(samples: dict[str, Any], names: Any) -> Iterator[str]:
 
 
 _CHANGING = [
-    (re.compile(r"\b(env|key|org|usr|req)_[0-9a-z]{26}"), r"\1_"),
+    (re.compile(r"\b(env|key|org|usr|req|evt)_[0-9a-z]{26}"), r"\1_"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "<time>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
     (re.compile(r'("(?:port|pid|uptimeSeconds)": ?)\d+'), r"\1 0"),
