@@ -222,22 +222,11 @@ class Server:
         async def front(request: Request) -> Response:
             return RedirectResponse("/graphql")
 
-        async def audit_export(request: Request) -> Response:
-            return await Download(
-                "audit-export",
-                "suradar",
-                (Permission.AUDIT, Kind.READ),
-                self.context,
-                self.rest.limits,
-                self._audit_lines,
-                "audit.ndjson",
-            )(request)
-
         paths = ("/metrics", "/v1/metrics", "/api/v1/metrics")
         routes = [Route(path, metrics, methods=["GET"]) for path in paths]
         routes += [
-            Route("/v1/audit/export", audit_export, methods=["GET"]),
-            Route("/api/v1/audit/export", audit_export, methods=["GET"]),
+            Route("/v1/audit/export", self._audit_export, methods=["GET"]),
+            Route("/api/v1/audit/export", self._audit_export, methods=["GET"]),
             Route("/openapi.json", document, methods=["GET"]),
             Route("/schemas/blueprint.json", blueprint, methods=["GET"]),
         ]
@@ -248,6 +237,11 @@ class Server:
                 *asset_routes(),
             ]
         return Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
+
+    async def _audit_export(self, request: Request) -> Response:
+        access, limits = (Permission.AUDIT, Kind.READ), self.rest.limits
+        download = Download("audit-export", "suradar", access, self.context, limits, self._audit_lines, "audit.ndjson")
+        return await download(request)
 
     def _audit_lines(self, context: Context, request: Request) -> AsyncIterator[bytes]:
         personal = request.query_params.get("personal", "false")

@@ -341,7 +341,7 @@ def _audit_export() -> Schema:
             "operationId": "ExportAuditLog",
             "summary": "Export the whole audit log",
             "description": "The whole audit log as lines of JSON: a header with the public keys, the events, the "
-            "tree's leaf tiles, the signed checkpoints, an end. `soundstage audit verify` verifies it without a server.",
+            "tree's leaf tiles, the signed checkpoints, an end. `soundstage audit verify` needs no server.",
             "tags": [_tag("suradar", "governance")],
             "parameters": [personal],
             "x-access": {"scope": "audit", "kind": "read"},

@@ -25,10 +25,11 @@ async def check(work: UnitOfWork, organization_id: str, signer: Signer | None, *
     verifier = Verifier(origin_of(organization_id), keys, size=size, since=since)
     async for events in event_batches(work, size, personal=True):
         await asyncio.to_thread(verifier.events, events)
-    async for number, hashes in tile_batches(work, size):
+    covered = max(size, log.sealed, log.signed) if log is not None else 0
+    async for number, hashes in tile_batches(work, covered):
         verifier.tile(number, hashes)
     newest = 0
-    async for at, note in checkpoints(work, size):
+    async for at, note in checkpoints(work, covered):
         newest = at
         await asyncio.to_thread(verifier.checkpoint, note)
     if log is not None:

@@ -102,10 +102,11 @@ async def export(
     async for events in event_batches(work, size, personal=personal):
         yield b"".join(_line("event", event) for event in events)
         counts["events"] += len(events)
-    async for number, hashes in tile_batches(work, size):
+    covered = max(size, log.sealed, log.signed) if log is not None else 0
+    async for number, hashes in tile_batches(work, covered):
         yield _line("tile", {"number": number, "hashes": base64.b64encode(hashes).decode()})
         counts["tiles"] += 1
-    async for at, note in checkpoints(work, size):
+    async for at, note in checkpoints(work, covered):
         yield _line("checkpoint", {"size": at, "note": note})
         counts["checkpoints"] += 1
     yield _line("end", counts)

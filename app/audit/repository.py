@@ -53,7 +53,7 @@ ADD_EVENT = change(
                 for column in _events
                 if column.name != "sequence"
             },
-            "sequence": select(_logs.size).where(_logs.organization_id == bindparam(ORGANIZATION)).scalar_subquery(),
+            "sequence": readable(AuditLogTable).with_only_columns(_logs.size).scalar_subquery(),
         }
     )
 )
@@ -65,8 +65,9 @@ EVENTS_AFTER = statement(
     readable(AuditEventTable).where(_events.sequence > _AFTER).order_by(_events.sequence).limit(_LIMIT), AuditEvent
 )
 LEAVES_AFTER = statement(
-    select(_events.sequence, _events.leaf)
-    .where(_events.organization_id == bindparam(ORGANIZATION), _events.sequence > _AFTER)
+    readable(AuditEventTable)
+    .with_only_columns(_events.sequence, _events.leaf)
+    .where(_events.sequence > _AFTER)
     .order_by(_events.sequence)
     .limit(_LIMIT),
     dict[str, Any],
@@ -94,9 +95,9 @@ def events_before(filters: frozenset[str]) -> Statement[AuditEvent]:
 
 PERSONAL_OF_EVENTS = statement(readable(AuditPersonalTable).where(among(_personal.event_id, "ids")), AuditPersonal)
 PERSONAL_COUNT = statement(
-    select(func.count().label("count")).where(
-        _personal.organization_id == bindparam(ORGANIZATION), _personal.user_id == bindparam("user_id")
-    ),
+    readable(AuditPersonalTable)
+    .with_only_columns(func.count().label("count"))
+    .where(_personal.user_id == bindparam("user_id")),
     dict[str, int],
 )
 ERASE_PERSONAL = change(removing(AuditPersonalTable).where(_personal.user_id == bindparam("user_id")))

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 
+from app.core.errors import NotFound
 from tests.support.routes import facts_for, path_of, request
 from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS
 from tests.support.serving import BLUEPRINT, Served
@@ -71,7 +72,7 @@ async def test_a_path_refuses_other_methods_and_says_which_it_takes(shared: Serv
         answer = await client.request(method, path.replace("{id}", "x"))
         assert answer.status_code == 405, (method, answer.text)
         assert set(answer.headers["allow"].split(", ")) == taken
-        assert answer.json()["error"]["code"] == "method_not_allowed"
+        assert answer.json()["error"]["code"].lower() == "method_not_allowed"
 
 
 @pytest.mark.parametrize(
@@ -97,13 +98,20 @@ async def test_a_path_that_is_none_is_404_in_the_form_of_an_error(shared: Served
     assert REQUEST_ID.fullmatch(answer.headers["x-request-id"])
 
 
-@pytest.mark.parametrize("name", [name for name in ROUTES if ROUTES[name].path_parameters])
+#: Takes the id of somebody who may be gone: erasing what is not there is no error.
+GONE_IS_FINE = {"EraseAuditPersonalData"}
+
+
+@pytest.mark.parametrize("name", [name for name in ROUTES if ROUTES[name].path_parameters and name not in GONE_IS_FINE])
 async def test_a_missing_id_is_404_in_the_form_of_the_api(shared: Served, name: str) -> None:
     path = re.sub(r"\{\w+\}", "env_" + "0" * 26, OPERATIONS[name].path)
 
     answer = await shared.request(OPERATIONS[name].method, path, json=_body(name))
 
     assert answer.status_code == 404
+    if OPERATIONS[name].api == "suradar":
+        assert answer.json() == {"error": {"code": "not_found", "message": NotFound().message, "status": 404}}
+        return
     assert answer.json()["error"]["code"] == "not_found"
     assert answer.json()["error"]["details"] == {}
     assert answer.json()["meta"]["requestId"] == answer.headers["x-request-id"]
