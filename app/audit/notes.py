@@ -15,7 +15,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -98,6 +99,13 @@ class PublicKey:
         except InvalidSignature:
             return False
         return True
+
+
+def usable(keys: Iterable[Jwk]) -> Iterator[PublicKey]:
+    """The keys that can have signed a checkpoint; a set of keys may hold others."""
+    for jwk in keys:
+        with suppress(ValueError, KeyError):
+            yield PublicKey(jwk)
 
 
 def signed_note(checkpoint: Checkpoint, signatures: Signatures, keys: Iterable[Jwk]) -> str:

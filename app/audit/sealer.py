@@ -14,7 +14,7 @@ import structlog
 
 from app.audit import repository
 from app.audit.models import AuditCheckpoint, AuditLog
-from app.audit.notes import Checkpoint, NoteInvalid, PublicKey, origin_of, parse_note, signed_note, unsigned
+from app.audit.notes import Checkpoint, NoteInvalid, origin_of, parse_note, signed_note, unsigned, usable
 from app.audit.service import NEWS
 from app.audit.signing import Signer
 from app.audit.tiles import HEIGHT, WIDTH, edge, extended
@@ -147,7 +147,7 @@ class Sealer:
             signed = parse_note(newest.note)
         except NoteInvalid:
             return False
-        keys = [PublicKey(jwk) for jwk in await signer.public_keys()]
+        keys = list(usable(await signer.public_keys()))
         if signed.checkpoint.size != found.signed or unsigned(signed, keys):
             return False
         return await tree.root(found.signed) == signed.checkpoint.root

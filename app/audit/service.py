@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
 from app.audit import repository
-from app.audit.canonical import event_leaf, personal_hash, plain
+from app.audit.canonical import FORMAT, event_leaf, personal_hash, plain
 from app.audit.cursors import Cursors
 from app.audit.models import AuditEvent, AuditPersonal, AuditResult
 from app.audit.signing import Signer
@@ -19,6 +19,7 @@ from app.core.ids import new_id
 from app.core.paging import Page
 from app.core.streams import End, Gap, Items, follow
 from app.database.changes import Database
+from app.database.statements import construct
 from app.database.unit_of_work import UnitOfWork
 
 #: What `Database.news` is told after an event was committed; also `audit:<organization id>`.
@@ -93,10 +94,10 @@ def record_for(
         "details": plain(what.get("details") or {}),
         "request_id": request_id,
         "personal_hash": kept,
-        "format": 1,
+        "format": FORMAT,
         "created_at": now(),
     }
-    event = AuditEvent(**values, leaf=event_leaf(values).hex())
+    event = construct(AuditEvent, {**values, "sequence": 0, "leaf": event_leaf(values).hex()})
     work.write(repository.LENGTHEN, organization_id=organization_id, size=1, sealed=0, signed=0)
     work.write(repository.ADD_EVENT, expect=1, **event.__dict__)
     work.after_commit(lambda: _tell(work.database, organization_id))

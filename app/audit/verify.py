@@ -12,7 +12,7 @@ from typing import Any
 from app.audit.canonical import document_leaf, personal_hash
 from app.audit.findings import FindingKind, Report
 from app.audit.merkle import Peaks
-from app.audit.notes import NoteInvalid, PublicKey, SignedCheckpoint, parse_note, unsigned
+from app.audit.notes import NoteInvalid, SignedCheckpoint, parse_note, unsigned, usable
 from app.audit.signing import Jwk
 from app.audit.tiles import HASH, WIDTH
 
@@ -44,7 +44,7 @@ class Verifier:
         """`size` is what the log says of its own length; `since` a signed checkpoint that was kept elsewhere."""
         self.origin, self.size = origin, size
         self.found = Report(origin)
-        self._keys = [PublicKey(jwk) for jwk in keys]
+        self._keys = list(usable(keys))
         self._rows: list[Row] = []
         self._tiles: dict[int, bytes] = {}
         self._roots: list[Root] = []

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from app.audit.export import ExportInvalid, verify_export
 from app.audit.findings import Report
+from app.audit.offline import ExportInvalid, verify_export
 from app.cli import output
 from app.cli.api import Api
 from app.cli.exits import CliError, Exit, this_command

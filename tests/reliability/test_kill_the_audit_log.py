@@ -13,7 +13,7 @@ import httpx
 import orjson
 import pytest
 
-from app.audit.export import verify_export
+from app.audit.offline import verify_export
 from tests.support.program import Program, program
 
 CREATE = 'mutation { createApiKey(input: {name: "load"}) { id } }'

@@ -20,11 +20,11 @@ class KeyPair:
 
     def __init__(self, name: str = "test") -> None:
         self.classical_kid, self.post_quantum_kid = f"{name}-classical", f"{name}-post-quantum"
-        self._ec, self._ml_dsa = ec.generate_private_key(ec.SECP256R1()), MLDSA65PrivateKey.generate()
+        self.classical, self.post_quantum = ec.generate_private_key(ec.SECP256R1()), MLDSA65PrivateKey.generate()
 
     async def sign(self, message: bytes) -> Signatures:
-        r, s = decode_dss_signature(self._ec.sign(message, ec.ECDSA(SHA256())))
-        post_quantum = await asyncio.to_thread(self._ml_dsa.sign, message)
+        r, s = decode_dss_signature(self.classical.sign(message, ec.ECDSA(SHA256())))
+        post_quantum = await asyncio.to_thread(self.post_quantum.sign, message)
         return Signatures(self.classical_kid, r.to_bytes(32) + s.to_bytes(32), self.post_quantum_kid, post_quantum)
 
     async def public_keys(self) -> Sequence[Jwk]:
@@ -32,9 +32,9 @@ class KeyPair:
 
     @property
     def jwks(self) -> list[dict[str, Any]]:
-        numbers = self._ec.public_key().public_numbers()
+        numbers = self.classical.public_key().public_numbers()
         x, y = (_encode(number.to_bytes(32)) for number in (numbers.x, numbers.y))
-        public = _encode(self._ml_dsa.public_key().public_bytes_raw())
+        public = _encode(self.post_quantum.public_key().public_bytes_raw())
         return [
             {"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": self.classical_kid, "x": x, "y": y},
             {"kty": "AKP", "alg": "ML-DSA-65", "kid": self.post_quantum_kid, "pub": public},

@@ -12,10 +12,10 @@ import pytest
 from app.audit import repository
 from app.audit.canonical import FIELDS, document_leaf
 from app.audit.cursors import Cursors
-from app.audit.export import verify_export
 from app.audit.merkle import verify_consistency, verify_inclusion
 from app.audit.models import AuditResult
 from app.audit.notes import PublicKey, parse_note, unsigned
+from app.audit.offline import verify_export
 from app.audit.service import Audit, Parts, record, record_for
 from app.core.actor import Role
 from app.core.clock import now

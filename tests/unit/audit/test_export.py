@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from app.audit import repository
-from app.audit.export import ExportInvalid, verify_export
 from app.audit.findings import FindingKind
+from app.audit.offline import ExportInvalid, verify_export
 from tests.support.audit_logs import exported, grow, seal, sealed_log
 from tests.support.signing import SIGNER
 from tests.support.tenants import Tenant

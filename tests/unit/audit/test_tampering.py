@@ -10,9 +10,9 @@ import pytest
 
 from app.audit import repository
 from app.audit.checking import check
-from app.audit.export import verify_export
 from app.audit.findings import FindingKind, Report
 from app.audit.models import AuditEvent, AuditResult
+from app.audit.offline import verify_export
 from app.database.changes import Database
 from tests.support.audit_logs import Intruder, exported, grow, seal, sealed_log
 from tests.support.signing import SIGNER, KeyPair
