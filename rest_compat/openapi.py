@@ -227,7 +227,7 @@ def _error_statuses(operation: RestOperation) -> list[int]:
     statuses = {400, 405, 500, 503}
     if operation.access is not None:
         statuses |= {401, 403, 429}
-    if operation.path_parameters:
+    if operation.path_parameters or not isinstance(operation.root_type, GraphQLNonNull):
         statuses.add(404)
     if operation.is_mutation:
         statuses |= {409, 412, 413, 415, 422}

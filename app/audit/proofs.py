@@ -63,12 +63,13 @@ class Proofs:
         return InclusionProof(event, checkpoint, await self.tree.inclusion(event.sequence - 1, checkpoint.size))
 
     async def consistency(self, old: int, new: int) -> ConsistencyProof:
-        """The proof for any two sizes up to the newest checkpoint's. Raises `InvalidRequest`, `NotSealed`."""
+        """The proof for any two sizes up to the newest checkpoint's. Raises `InvalidRequest`."""
         if not 1 <= old <= new:
             raise InvalidRequest(f"`from` is {old} and `to` is {new}; it has to be 1 ≤ from ≤ to.")
         newest = await self.checkpoint()
         if newest is None or newest.size < new:
-            raise NotSealed()
+            covered = newest.size if newest is not None else 0
+            raise InvalidRequest(f"`to` is {new}; the newest checkpoint covers {covered} events.")
         return ConsistencyProof(
             old, await self.tree.root(old), new, await self.tree.root(new), await self.tree.consistency(old, new)
         )

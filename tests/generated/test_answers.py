@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jsonschema_rs
 import orjson
 import pytest
 
 from tests.support.routes import facts_for, request
-from tests.support.samples import OPERATIONS, ROUTES, STREAMS, Facts, facts
+from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS, Facts, facts
 from tests.support.serving import Served
 from tests.support.sockets import connected
 
@@ -102,7 +103,8 @@ async def test_every_frame_of_a_stream_is_as_documented(shared: Served, name: st
     shared.engine.print(f"{known.environment}/web/0", "one\ntwo\n")
     path = STREAMS[name].path.replace("{id}", known.environment)
 
-    async with connected(shared.product.app, path, key=shared.key) as socket:
+    query = urlencode(ROUTE_SAMPLES[name].query)
+    async with connected(shared.product.app, path, key=shared.key, query=query) as socket:
         frames = [await socket.next()]
         await shared.delete(f"/v1/environments/{known.environment}")
         while (frame := await socket.next()) is not None:

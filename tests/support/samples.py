@@ -121,7 +121,7 @@ ROUTE_SAMPLES: dict[str, RouteSample] = {
     "GetAuditConsistencyProof": RouteSample(query={"from": "1", "to": "2"}),
     "VerifyAuditLog": RouteSample(),
     "EraseAuditPersonalData": RouteSample(lambda _: {"user_id": "usr_" + "0" * 26}),
-    "FollowAuditLog": RouteSample(),
+    "FollowAuditLog": RouteSample(query={"follow": "false"}),
     "ListAuditLogs": RouteSample(query={"result": "allowed", "limit": "10"}),
     "GetHealth": RouteSample(),
     "GetLiveness": RouteSample(),
