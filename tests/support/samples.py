@@ -142,10 +142,10 @@ async def facts(client: Client, given: str) -> Facts:
     """An environment in the given status, and a key, of the client's organization."""
     environment = await client.environment(given, name="private-name")
     made = await client.data('mutation { createApiKey(input: {name: "private-key"}) { id } }')
-    return Facts(environment, made["createApiKey"]["id"], client.tenant.id, await _sealed(client))
+    return Facts(environment, made["createApiKey"]["id"], client.tenant.id, await sealed(client))
 
 
-async def _sealed(client: Client) -> str:
+async def sealed(client: Client) -> str:
     """The id of the organization's first audit event, once all that is there now is sealed and signed."""
     work = client.tenant.work()
     events = await work.all(ALL_EVENTS)
