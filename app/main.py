@@ -7,21 +7,13 @@ import gc
 from contextlib import suppress
 from pathlib import Path
 
-import orjson
 import structlog
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.blueprints import json_schema
-from app.console.routes import page_endpoint
-from app.console.routes import routes as asset_routes
-from app.contract import contract
-from app.core.errors import NotFound, SoundstageError
+from app.audit.cursors import Cursors
+from app.audit.sealer import Sealer
+from app.audit.service import Parts as AuditParts
+from app.core.errors import SoundstageError
 from app.core.ids import new_id
 from app.core.streams import Wakeups
 from app.core.vault import Vault
@@ -39,20 +31,17 @@ from app.federation.service import FederationParts, forget_used
 from app.idempotency.service import forget_old
 from app.identity.service import ping
 from app.observability.health import Health
-from app.observability.metrics import CONTENT_TYPE, Metrics
-from app.observability.requests import ROUTE, Requests
+from app.observability.metrics import Metrics
 from app.observability.tracing import Tracing, tracing
 from app.settings import Settings
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.sessions import forget_old as forget_old_sessions
 from app.sign_in.sessions import session_stands
 from app.sign_in.throttle import Throttle
+from app.site import site
 from app.tokens.service import REFRESH_SECONDS, SigningKeys
 from resolvers.authentication import Authentication
 from resolvers.context import Product
-from resolvers.http import GraphQLEndpoint
-from rest_compat.routes import MethodNotAllowed
-from rest_compat.service import RestService, failure, not_found
 
 log = structlog.get_logger(__name__)
 HOUSEKEEPING_SECONDS = 3600.0
@@ -133,6 +122,7 @@ class Server:
             self.database,
             parts,
             health,
+            AuditParts(Cursors(vault.derived("audit cursors")), self.tokens),
             SignInParts(vault, self.tokens.mint, Throttle()),
             self.tokens,
             federation,
@@ -141,10 +131,18 @@ class Server:
         bearers = Bearers(
             self.database, self.tokens, Acceptance(self.database, federation), session_stands(self.database)
         )
+        self.sealer = Sealer(self.database, signer=self.tokens)
         self.authentication = Authentication(self.product, bearers, settings.allowed_origins)
         self.tracing = tracing(settings.otlp_endpoint)
-        self.app = self._application()
+        self.app = site(
+            self.product,
+            self.authentication,
+            settings,
+            metrics=self.metrics,
+            tracer=self.tracing.tracer,
+        )
         await self.reconciler.start()
+        self.sealer.start()
         self._duties = [asyncio.create_task(self._keep_house()), asyncio.create_task(self._keep_keys())]
         _collect_rarely()
 
@@ -154,70 +152,13 @@ class Server:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
         await self.reconciler.close()
+        await self.sealer.close()
         await self.engine.close()
         await self.database.close()
         await asyncio.to_thread(self.tracing.close)
 
     def _count_pass(self, result: str) -> None:
         self.metrics.passes.labels(result).inc()
-
-    def _application(self) -> ASGIApp:
-        settings = self.settings
-        graphql = GraphQLEndpoint(
-            context=self.authentication.context,
-            authenticate=self.authentication.admit,
-            page=None if settings.production else page_endpoint("graphiql.html"),
-            production=settings.production,
-            allowed_origins=settings.allowed_origins,
-        )
-        rest = RestService(
-            contract("graphql"), self.authentication.context, otherwise=self._pages(), production=settings.production
-        )
-        self.rest = rest
-
-        async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != "lifespan" and scope["path"] == "/graphql":
-                scope[ROUTE] = "graphql"
-                await graphql(scope, receive, send)
-            else:
-                await rest(scope, receive, send)
-
-        app: ASGIApp = dispatch
-        if settings.allowed_origins:
-            app = CORSMiddleware(app, allow_origins=settings.allowed_origins, allow_methods=["*"], allow_headers=["*"])
-        return Requests(app, self.metrics, body_limit=settings.body_limit, tracer=self.tracing.tracer)
-
-    def _pages(self) -> Starlette:
-        async def metrics(request: Request) -> Response:
-            request.scope[ROUTE] = "metrics"
-            return Response(self.metrics.text(), media_type=CONTENT_TYPE)
-
-        async def document(request: Request) -> Response:
-            request.scope[ROUTE] = "openapi"
-            return Response(self.rest.document, media_type="application/json")
-
-        async def blueprint(request: Request) -> Response:
-            request.scope[ROUTE] = "blueprint-schema"
-            return Response(
-                orjson.dumps(json_schema.schema(), option=orjson.OPT_INDENT_2), media_type="application/schema+json"
-            )
-
-        async def front(request: Request) -> Response:
-            return RedirectResponse("/graphql")
-
-        paths = ("/metrics", "/v1/metrics", "/api/v1/metrics")
-        routes = [Route(path, metrics, methods=["GET"]) for path in paths]
-        routes += [
-            Route("/openapi.json", document, methods=["GET"]),
-            Route("/schemas/blueprint.json", blueprint, methods=["GET"]),
-        ]
-        if not self.settings.production:
-            routes += [
-                Route("/", front, methods=["GET"]),
-                Route("/docs", page_endpoint("api.html"), methods=["GET"]),
-                *asset_routes(),
-            ]
-        return Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
 
     async def _keep_house(self) -> None:
         while True:
@@ -243,16 +184,6 @@ def _collect_rarely() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    if error.status_code == 404:
-        return await not_found(request)
-    refused = MethodNotAllowed() if error.status_code == 405 else NotFound(error.detail)
-    response = failure(request.scope, refused)
-    response.headers.update(error.headers or {})
-    return response
 
 
 async def _not_open(scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import logs, provisioning, storage, tokens
+from benchmarks import audit, logs, provisioning, storage, tokens
 
 PARTS = {
     "provisioning": (
@@ -21,6 +21,7 @@ PARTS = {
         "| what | lines | gaps | accounting | API beside it | CPU |\n|---|---|---|---|---|---|",
         logs.measure,
     ),
+    "audit": ("The audit log", "| what | median |\n|---|---|", audit.measure),
     "storage": ("The data layer", "| what | ours | peer | ratio |\n|---|---|---|---|", storage.measure),
     "tokens": ("Tokens", "| what | median | p99 | characters |\n|---|---|---|---|", tokens.measure),
 }

@@ -10,6 +10,10 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from strawberry.dataloader import DataLoader
 
+from app.audit.models import AuditPersonal
+from app.audit.proofs import Proofs
+from app.audit.service import Audit
+from app.audit.service import Parts as AuditParts
 from app.core.actor import Actor
 from app.core.errors import SoundstageError, Unauthorized
 from app.core.ids import new_id
@@ -40,6 +44,7 @@ class Product:
     database: Database
     environments: Parts
     health: Health
+    audit: AuditParts
     sign_in: SignInParts
     tokens: SigningKeys
     federation: FederationParts
@@ -125,6 +130,21 @@ class Context:
     def federation(self) -> Federation:
         """The organization's federated providers."""
         return Federation(self.work, self.require_actor(), self.product.federation)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The organization's audit log."""
+        return Audit(self.work, self.require_actor(), self.product.audit)
+
+    @cached_property
+    def proofs(self) -> Proofs:
+        """Proofs over the organization's audit log."""
+        return Proofs(self.work, self.require_actor().organization_id)
+
+    @cached_property
+    def audit_personal(self) -> DataLoader[str, AuditPersonal | None]:
+        """The personal data of many events with one statement."""
+        return DataLoader(load_fn=lambda ids: self.audit.personal(ids))
 
     @cached_property
     def units(self) -> DataLoader[str, list[UnitRecord]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NewType
 
 import strawberry
@@ -9,11 +10,13 @@ from pydantic_core import PydanticCustomError
 from strawberry.types.scalar import ScalarDefinition
 
 from app.blueprints.quantities import parse_duration
+from app.core.clock import rfc3339
 from app.core.errors import InvalidRequest
 
 BlueprintDocument = NewType("BlueprintDocument", object)
 Duration = NewType("Duration", int)
 JsonWebKeySet = NewType("JsonWebKeySet", object)
+Timestamp = NewType("Timestamp", datetime)
 
 
 def _blueprint(value: Any) -> Any:
@@ -47,5 +50,11 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="JsonWebKeySet",
         description='A JWK Set (RFC 7517): `{"keys": [...]}`, each key with `kid`, `kty`, `alg` and `use`.',
         serialize=lambda value: value,
+    ),
+    Timestamp: strawberry.scalar(
+        name="Timestamp",
+        description="A point in time in UTC, to the second: `2026-04-15T12:34:56Z` (RFC 3339).",
+        serialize=rfc3339,
+        parse_value=datetime.fromisoformat,
     ),
 }

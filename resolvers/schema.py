@@ -17,6 +17,10 @@ from strawberry.types.graphql import OperationType
 from app.core.clock import now
 from app.core.ids import is_id
 from resolvers.access import query
+from resolvers.audit.mutations import AuditMutations
+from resolvers.audit.queries import AUDIT, AuditQueries
+from resolvers.audit.subscriptions import AuditSubscriptions
+from resolvers.audit.types import AuditEvent, event
 from resolvers.context import Context
 from resolvers.documents import Named, Parsed, Validated
 from resolvers.environments.mutations import EnvironmentMutations
@@ -70,6 +74,10 @@ async def node(context: Context, node_id: str) -> Node | None:
         actor.require(FEDERATION.scope, FEDERATION.kind)
         trusted = await context.federation.provider(node_id)
         return provider(trusted, context.product.federation) if trusted else None
+    if is_id(node_id, "evt"):
+        actor.require(AUDIT.scope, AUDIT.kind)
+        recorded = await context.audit.event(node_id)
+        return event(recorded) if recorded else None
     if is_id(node_id, "org"):
         actor.require(ORGANIZATION.scope, ORGANIZATION.kind)
         return organization(await context.identity.organization()) if node_id == actor.organization_id else None
@@ -78,6 +86,7 @@ async def node(context: Context, node_id: str) -> Node | None:
 
 @strawberry.type(description="Everything that can be read.")
 class Query(
+    AuditQueries,
     EnvironmentQueries,
     FederationQueries,
     IdentityQueries,
@@ -93,6 +102,7 @@ class Query(
 
 @strawberry.type(description="Everything that can be changed. Each field is one transaction.")
 class Mutation(
+    AuditMutations,
     EnvironmentMutations,
     FederationMutations,
     IdentityMutations,
@@ -104,7 +114,7 @@ class Mutation(
 
 
 @strawberry.type(description="Everything that can be watched. Each stream resumes with `after` and tells its gaps.")
-class Subscription(EnvironmentSubscriptions):
+class Subscription(EnvironmentSubscriptions, AuditSubscriptions):
     pass
 
 
@@ -171,7 +181,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Environment, ApiKey, FederationProvider, Organization, Member, Invitation],
+        types=[AuditEvent, Environment, ApiKey, FederationProvider, Organization, Member, Invitation],
         directives=[rest],
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),

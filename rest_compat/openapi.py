@@ -29,6 +29,7 @@ _SCALARS: dict[str, Schema] = {
     "Float": {"type": "number"},
     "Boolean": {"type": "boolean"},
     "DateTime": {"type": "string", "format": "date-time"},
+    "Timestamp": {"type": "string", "format": "date-time"},
     "JSON": {},
     "JsonWebKeySet": {
         "type": "object",
@@ -96,6 +97,7 @@ def build(operations: Iterable[RestOperation]) -> Schema:
         else:
             item[operation.method.lower()] = _operation(operation, components)
     paths["/metrics"] = _metrics()
+    paths["/v1/audit/export"] = _audit_export()
     return {
         "openapi": "3.1.0",
         "info": {
@@ -235,7 +237,7 @@ def _error_statuses(operation: RestOperation) -> list[int]:
     statuses = {400, 405, 500, 503}
     if operation.access is not None:
         statuses |= {401, 403, 429}
-    if operation.path_parameters:
+    if operation.path_parameters or not isinstance(operation.root_type, GraphQLNonNull):
         statuses.add(404)
     if operation.is_mutation:
         statuses |= {409, 412, 413, 415, 422}
@@ -330,6 +332,38 @@ def _metrics() -> Schema:
                     "content": {"text/plain": {"schema": {"type": "string"}}},
                 },
                 "405": {"description": _REASONS[405]},
+            },
+        }
+    }
+
+
+def _audit_export() -> Schema:
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/SuradarError"}}}
+    personal = {
+        "name": "personal",
+        "in": "query",
+        "required": False,
+        "description": "With the personal data that is still kept.",
+        "schema": {"type": "boolean", "default": False},
+    }
+    return {
+        "get": {
+            "operationId": "ExportAuditLog",
+            "summary": "Export the whole audit log",
+            "description": "The whole audit log as lines of JSON: a header with the public keys, the events, the "
+            "tree's leaf tiles, the signed checkpoints, an end. `soundstage audit verify` needs no server.",
+            "tags": [_tag("suradar", "governance")],
+            "parameters": [personal],
+            "x-access": {"scope": "audit", "kind": "read"},
+            "responses": {
+                "200": {
+                    "description": "The log, one JSON object a line.",
+                    "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+                },
+                **{
+                    str(status): {"description": _REASONS[status], "content": error}
+                    for status in (400, 401, 403, 405, 429, 500, 503)
+                },
             },
         }
     }

@@ -41,19 +41,19 @@ class RestService:
         folder: Path,
         context: Callable[[Any], Awaitable[Context]],
         *,
-        otherwise: ASGIApp,
         production: bool = False,
     ) -> None:
         self.operations = operations(folder)
-        self.otherwise = otherwise
+        #: What answers the paths that are no routes; set by whoever has more.
+        self.otherwise: ASGIApp = _nothing
         self._router: Router[RestRoute | StreamRoute] = Router()
-        schema, limits = build_schema(production=production), RateLimits()
+        schema, self.limits = build_schema(production=production), RateLimits()
         readable = frozenset(operation.path for operation in self.operations if operation.method == "GET")
         for operation in self.operations:
             route = (
                 StreamRoute(operation, schema, context)
                 if operation.is_stream
-                else RestRoute(operation, schema, context, limits, readable)
+                else RestRoute(operation, schema, context, self.limits, readable)
             )
             for path in operation.paths():
                 self._router.add(operation.method, path, route)
@@ -92,6 +92,10 @@ class RestService:
             return
         scope[ROUTE] = route.operation.name
         await route.serve(WebSocket(scope, receive, send), path)
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    await (await not_found(HTTPConnection(scope)))(scope, receive, send)
 
 
 def _not_allowed(match: Match[RestRoute | StreamRoute], scope: Scope) -> Response:

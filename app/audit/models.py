@@ -6,9 +6,10 @@ import enum
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import BigInteger, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field
 
+from app.audit.canonical import FORMAT
 from app.database.statements import Record
 from app.database.types import Choice, Json, Moment
 
@@ -50,8 +51,87 @@ class AuditEvent(Record):
     #: What else is known: arguments without secrets, an error's code, the means of a sign-in.
     details: dict[str, Any] = Field(default_factory=dict, sa_type=Json, sa_column_kwargs={"server_default": "{}"})
     created_at: datetime = Field(sa_type=Moment)
+    #: SHA-256 over salt and personal data, which stand in `audit_personal` until they are erased; empty for none.
+    personal_hash: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    #: Which fields the leaf covers: see canonical.py.
+    format: int = Field(default=FORMAT, sa_column_kwargs={"server_default": str(FORMAT)})
+    #: From 1, without gaps, in the order of the commits; assigned by the database. Its leaf is number `sequence - 1`.
+    sequence: int = Field(default=0, sa_type=BigInteger)
+    #: The hash over all fields above but `sequence`, in hex.
+    leaf: str
 
 
 class AuditEventTable(AuditEvent, table=True):
     __tablename__ = "audit_events"
-    __table_args__ = (Index("audit_events_of_organization", "organization_id", "id"),)
+    __table_args__ = (
+        UniqueConstraint("organization_id", "sequence", name="audit_events_sequence"),
+        Index("audit_events_by_user", "organization_id", "user_id", "sequence"),
+        Index("audit_events_by_agent", "organization_id", "agent_id", "sequence"),
+        Index("audit_events_by_action", "organization_id", "action", "sequence"),
+        Index("audit_events_by_resource", "organization_id", "resource", "sequence"),
+        Index("audit_events_by_result", "organization_id", "result", "sequence"),
+        Index("audit_events_by_time", "organization_id", "created_at", "sequence"),
+    )
+
+
+class AuditLog(Record):
+    """How long an organization's log is. Its row is locked by each transaction that appends."""
+
+    organization_id: str = Field(primary_key=True)
+    #: Events in the log.
+    size: int = Field(sa_type=BigInteger)
+    #: Events whose leaves stand in tiles.
+    sealed: int = Field(sa_type=BigInteger)
+    #: The size of the newest signed checkpoint.
+    signed: int = Field(sa_type=BigInteger)
+
+
+class AuditLogTable(AuditLog, table=True):
+    __tablename__ = "audit_logs"
+
+
+class AuditPersonal(Record):
+    """An event's personal data. Erasing is removing this row: what is left is a hash that tells nothing."""
+
+    event_id: str = Field(primary_key=True)
+    organization_id: str
+    #: Whom it is about.
+    user_id: str
+    #: 32 random bytes in hex: without them the hash of an address could be guessed.
+    salt: str
+    data: dict[str, str] = Field(sa_type=Json)
+
+
+class AuditPersonalTable(AuditPersonal, table=True):
+    __tablename__ = "audit_personal"
+    __table_args__ = (Index("audit_personal_of_user", "organization_id", "user_id"),)
+
+
+class AuditTile(Record):
+    """Up to 256 hashes of the tree: see tiles.py."""
+
+    organization_id: str = Field(primary_key=True)
+    level: int = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_type=BigInteger)
+    width: int
+    hashes: bytes = Field(sa_type=LargeBinary)
+
+
+class AuditTileTable(AuditTile, table=True):
+    __tablename__ = "audit_tiles"
+
+
+class AuditCheckpoint(Record):
+    """A size and root of the tree, signed: see notes.py."""
+
+    organization_id: str = Field(primary_key=True)
+    size: int = Field(primary_key=True, sa_type=BigInteger)
+    #: In hex.
+    root: str
+    note: str
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class AuditCheckpointTable(AuditCheckpoint, table=True):
+    __tablename__ = "audit_checkpoints"
+    __table_args__ = (Index("audit_checkpoints_by_age", "created_at"),)

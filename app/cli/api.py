@@ -83,6 +83,24 @@ class Api:
                 if event == b"next":
                     yield self._value(json.loads(data))
 
+    def download(self, path: str) -> Iterator[bytes]:
+        """The pieces of a REST download; raises `ServerError`, and `Unreachable` also when it is cut off."""
+        try:
+            with self._http.stream("GET", path) as response:
+                if not response.is_success:
+                    response.read()
+                    raise self._rest_error(response)
+                yield from response.iter_bytes()
+        except httpx.HTTPError as error:
+            raise Unreachable(self.where, _reason(error)) from None
+
+    def _rest_error(self, response: httpx.Response) -> CliError:
+        try:
+            error = response.json()["error"]
+            return self._error({"message": error["message"], "extensions": {"code": error["code"].upper()}})
+        except (ValueError, KeyError, TypeError):
+            return Unreachable(self.where, f"the answer ({response.status_code}) is not that of a server")
+
     def _refused(self, response: httpx.Response) -> None:
         with contextlib.suppress(ValueError):
             self._value(response.json())

@@ -22,7 +22,7 @@ class Exit(enum.IntEnum):
 
 MEANINGS = {
     Exit.OK: "done",
-    Exit.REFUSED: "the server answered with an error, or a Blueprint is not valid",
+    Exit.REFUSED: "the server answered with an error, or a Blueprint or an audit log is not valid",
     Exit.USAGE: "wrong usage",
     Exit.UNREACHABLE: "the server cannot be reached",
     Exit.CREDENTIALS: "credentials are missing or were refused",

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.audit import audit
 from app.cli.blueprint import blueprint
 from app.cli.env import env
 from app.cli.exits import MEANINGS, CliError, Exit
@@ -158,6 +159,7 @@ def down(data_dir: DataDir = DEFAULT_DATA_DIR, json: Json = False) -> None:
 app.add_typer(env, name="env")
 app.add_typer(blueprint, name="blueprint")
 app.add_typer(keys, name="keys")
+app.add_typer(audit, name="audit")
 
 
 @app.command()

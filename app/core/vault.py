@@ -23,7 +23,7 @@ class Vault:
     """Seals and opens small sets of secrets."""
 
     def __init__(self, key: bytes) -> None:
-        self._fernet = Fernet(key)
+        self._key, self._fernet = key, Fernet(key)
         self._mac_key = hmac.digest(key, b"soundstage mac", "sha256")
 
     @classmethod
@@ -36,6 +36,10 @@ class Vault:
         with os.fdopen(descriptor, "wb") as file:
             file.write(key := Fernet.generate_key())
         return cls(key)
+
+    def derived(self, purpose: str) -> bytes:
+        """A key of 32 bytes for another purpose, the same as long as the vault's own is."""
+        return hmac.digest(self._key, purpose.encode(), "sha256")
 
     def seal(self, secrets: Mapping[str, str]) -> str:
         """Encrypted text; empty for no secrets."""

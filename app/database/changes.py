@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.core.errors import Conflict, SoundstageError
+from app.core.streams import Wakeups
 from app.database.statements import Compiled
 
 
@@ -36,6 +37,8 @@ class Database(Protocol):
 
     #: "sqlite" or "postgresql".
     name: str
+    #: Wakes those who wait for what was committed by this process; others look for themselves now and then.
+    news: Wakeups
 
     async def fetch(self, compiled: Compiled, arguments: Sequence[Any]) -> Sequence[Sequence[Any]]:
         """The rows of a reading statement, outside any transaction."""

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from app.core.errors import StorageUnavailable
+from app.core.streams import Wakeups
 from app.database.changes import Change
 from app.database.statements import Compiled
 
@@ -32,6 +33,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.news = Wakeups()
         self._pool: Any = None
 
     async def open(self) -> PostgresDatabase:

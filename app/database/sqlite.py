@@ -19,6 +19,7 @@ from typing import Any
 import aiosqlite
 
 from app.core.errors import SoundstageError, StorageUnavailable
+from app.core.streams import Wakeups
 from app.database.changes import Change
 from app.database.statements import Compiled
 
@@ -50,6 +51,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.news = Wakeups()
         self._readers: list[aiosqlite.Connection] = []
         self._next = 0
         self._writer = _Writer(path)

@@ -148,6 +148,15 @@ def adding(model: type[SQLModel]) -> Insert:
     return insert(table(model))
 
 
+def adding_or_changing(model: type[SQLModel], keys: Sequence[str], changes: Mapping[str, Any]) -> Insert:
+    """A new row with all columns; changes of the row that is there already, where one has the same keys."""
+    from sqlalchemy.dialects import postgresql  # SQLite spells it the same way, and takes this one too
+
+    rows = table(model)
+    values: dict[str, Any] = {column.name: bindparam(column.name, type_=column.type) for column in rows.columns}
+    return postgresql.insert(rows).values(values).on_conflict_do_update(index_elements=keys, set_=changes)
+
+
 def changing(model: type[SQLModel]) -> Update:
     """Changes of rows that the actor may read."""
     rows = table(model)

@@ -23,6 +23,7 @@ from app.tokens.jwk import Family, Jwk, PublicKey, read_set
 from app.tokens.models import KeyState, SigningKey
 from app.tokens.private_keys import PrivateKey, unseal
 from app.tokens.rotation import LONGEST_LIFETIME, Rotation, Schedule, is_due
+from app.tokens.signatures import Signatures
 
 #: How old the view of the keys may be; another server's rotation or revocation is noticed within it.
 REFRESH_SECONDS = 5.0
@@ -32,16 +33,6 @@ LOOK_AGAIN_SECONDS = 1.0
 TRIES = 5
 #: Claims that minting sets itself.
 _OURS = frozenset({"iss", "iat", "nbf", "exp", PROOF})
-
-
-@dataclass(frozen=True, slots=True)
-class Signatures:
-    """A message signed by both families: ES256 as r and s (64 bytes), ML-DSA-65 (3,309 bytes)."""
-
-    classical_kid: str
-    classical: bytes
-    post_quantum_kid: str
-    post_quantum: bytes
 
 
 @dataclass(frozen=True)
@@ -112,6 +103,10 @@ class SigningKeys:
         view = await self._current()
         found = [key for key in view.keys if key.kid in view.accepted and family in (None, key.family)]
         return {"keys": [key.public for key in found]}
+
+    async def public_keys(self) -> Sequence[Jwk]:
+        """All public keys, retired ones included: what was signed once can be verified for ever."""
+        return [key.public for key in await self.all()]
 
     async def public(self, kid: str) -> SigningKey | None:
         """A key of any state by its kid: what was signed once can be verified for ever."""

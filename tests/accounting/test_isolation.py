@@ -46,7 +46,7 @@ ROUTES_NAMING = [
 
 
 def test_every_operation_that_takes_an_id_is_asked() -> None:
-    by_id = {name for name, field in root_fields().items() if {"id", "userId"} & set(field.args)}
+    by_id = {name for name, field in root_fields().items() if {"id", "userId", "eventId"} & set(field.args)}
     by_id -= {"Query.blueprintTemplate"}
 
     assert by_id == set(NAMING)

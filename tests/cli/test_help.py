@@ -44,7 +44,8 @@ def test_a_variable_that_is_set_here_is_not_in_the_help(monkeypatch: pytest.Monk
 
 def test_help_and_client_commands_load_no_server() -> None:
     script = (
-        "import sys; from app.cli import main, environments, logs, waiting, help_texts; help_texts.help_texts();"
+        "import sys; from app.cli import main, audit_logs, environments, logs, waiting, help_texts;"
+        "help_texts.help_texts();"
         "print(sorted({'strawberry', 'uvicorn', 'sqlalchemy', 'graphql', 'starlette'} & set(sys.modules)))"
     )
 

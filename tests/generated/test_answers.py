@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jsonschema_rs
 import orjson
@@ -101,7 +102,8 @@ async def test_every_frame_of_a_stream_is_as_documented(shared: Served, name: st
     shared.engine.print(f"{known.environment}/web/0", "one\ntwo\n")
     path = STREAMS[name].path.replace("{id}", known.environment)
 
-    async with connected(shared.product.app, path, key=shared.key) as socket:
+    query = urlencode(ROUTE_SAMPLES[name].query)
+    async with connected(shared.product.app, path, key=shared.key, query=query) as socket:
         frames = [await socket.next()]
         await shared.delete(f"/v1/environments/{known.environment}")
         while (frame := await socket.next()) is not None:

@@ -9,7 +9,6 @@ import pytest
 
 from app.core.errors import NotFound
 from rest_compat.dialects import DIALECTS, Answered
-from rest_compat.routes import MethodNotAllowed
 from tests.support.routes import facts_for, path_of, request
 from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS, Facts
 from tests.support.serving import BLUEPRINT, Served
@@ -74,7 +73,7 @@ async def test_a_path_refuses_other_methods_and_says_which_it_takes(shared: Serv
         answer = await client.request(method, re.sub(r"\{\w+\}", "x", path))
         assert answer.status_code == 405, (method, answer.text)
         assert set(answer.headers["allow"].split(", ")) == taken
-        assert answer.json()["error"]["code"] == DIALECTS[OPERATIONS[name].api].code(MethodNotAllowed())
+        assert answer.json()["error"]["code"].lower() == "method_not_allowed"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +99,11 @@ async def test_a_path_that_is_none_is_404_in_the_form_of_an_error(shared: Served
     assert REQUEST_ID.fullmatch(answer.headers["x-request-id"])
 
 
-@pytest.mark.parametrize("name", [name for name in ROUTES if ROUTES[name].path_parameters])
+#: Takes the id of somebody who may be gone: erasing what is not there is no error.
+GONE_IS_FINE = {"EraseAuditPersonalData"}
+
+
+@pytest.mark.parametrize("name", [name for name in ROUTES if ROUTES[name].path_parameters and name not in GONE_IS_FINE])
 async def test_a_missing_id_is_404_in_the_form_of_the_api(shared: Served, name: str) -> None:
     path = re.sub(r"\{\w+\}", "env_" + "0" * 26, OPERATIONS[name].path)
 

@@ -142,7 +142,7 @@ class CrashingDatabase:
     """A database that crashes where the failpoints say."""
 
     def __init__(self, database: Database, points: Failpoints) -> None:
-        self.database, self.points, self.name = database, points, database.name
+        self.database, self.points, self.name, self.news = database, points, database.name, database.news
 
     async def fetch(self, compiled: Any, arguments: Sequence[Any]) -> Sequence[Sequence[Any]]:
         found: Sequence[Sequence[Any]] = await self.points.through(

@@ -8,9 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 
+from app.audit.repository import ALL_EVENTS, LOG
 from app.core.actor import Role
 from tests.support.serving import Client
 from tests.support.tenants import PASSWORD
+from tests.support.waiting import until
 
 Known = dict[str, str]
 
@@ -66,6 +68,23 @@ async def _provider(client: Client) -> Known:
     return {"provider": (await client.data(asked, {"input": described}))["registerFederationProvider"]["id"]}
 
 
+async def _sealed(client: Client) -> Known:
+    return {"event": await sealed(client)}
+
+
+async def sealed(client: Client) -> str:
+    """The id of the organization's first audit event, once the server has sealed and signed all that is there now."""
+    work = client.tenant.work()
+    events = await work.all(ALL_EVENTS)
+
+    async def signed() -> bool:
+        log = await work.one(LOG)
+        return log is not None and log.signed >= len(events)
+
+    await until(signed)
+    return events[0].id
+
+
 async def _signed_in(client: Client) -> dict[str, Any]:
     asked = "mutation ($input: SignInInput!) { signIn(input: $input) { id refreshToken } }"
     answer = await client.data(asked, {"input": {"email": client.tenant.email, "password": PASSWORD}})
@@ -81,6 +100,7 @@ PREPARATIONS: dict[str, Callable[[Client], Awaitable[Known]]] = {
     "session": _session,
     "reset": _reset,
     "provider": _provider,
+    "sealed": _sealed,
     "second_factor": _second_factor,
     "confirmed_factor": _confirmed_factor,
 }

@@ -1,0 +1,137 @@
+"""The HTTP face of the server: which path is answered by what."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.audit.export import export
+from app.blueprints import json_schema
+from app.console.routes import page_endpoint
+from app.console.routes import routes as asset_routes
+from app.contract import contract
+from app.core import actor
+from app.core.errors import InvalidRequest, NotFound
+from app.observability.metrics import CONTENT_TYPE, Metrics
+from app.observability.requests import ROUTE, Requests
+from app.settings import Settings
+from resolvers.authentication import Authentication
+from resolvers.context import Context, Product
+from resolvers.http import GraphQLEndpoint
+from rest_compat.downloads import Download
+from rest_compat.routes import MethodNotAllowed
+from rest_compat.service import RestService, failure, not_found
+
+if TYPE_CHECKING:
+    from opentelemetry import trace
+
+#: The same under every prefix, as the routes of operations are.
+_PREFIXES = ("/v1", "/api/v1")
+
+
+def site(
+    product: Product,
+    authentication: Authentication,
+    settings: Settings,
+    *,
+    metrics: Metrics,
+    tracer: trace.Tracer | None,
+) -> ASGIApp:
+    """The whole application: `/graphql`, the REST routes, and what else there is."""
+    graphql = GraphQLEndpoint(
+        context=authentication.context,
+        authenticate=authentication.admit,
+        page=None if settings.production else page_endpoint("graphiql.html"),
+        production=settings.production,
+        allowed_origins=settings.allowed_origins,
+    )
+    rest = RestService(contract("graphql"), authentication.context, production=settings.production)
+    rest.otherwise = _pages(product, authentication, settings, metrics, rest)
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan" and scope["path"] == "/graphql":
+            scope[ROUTE] = "graphql"
+            await graphql(scope, receive, send)
+        else:
+            await rest(scope, receive, send)
+
+    app: ASGIApp = dispatch
+    if settings.allowed_origins:
+        app = CORSMiddleware(app, allow_origins=settings.allowed_origins, allow_methods=["*"], allow_headers=["*"])
+    return Requests(app, metrics, body_limit=settings.body_limit, tracer=tracer)
+
+
+def _pages(
+    product: Product, authentication: Authentication, settings: Settings, metrics: Metrics, rest: RestService
+) -> Starlette:
+    async def numbers(request: Request) -> Response:
+        request.scope[ROUTE] = "metrics"
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    async def document(request: Request) -> Response:
+        request.scope[ROUTE] = "openapi"
+        return Response(rest.document, media_type="application/json")
+
+    exported = _audit_export(product, authentication, rest)
+    routes = [Route(path, numbers, methods=["GET"]) for path in ("/metrics", *(f"{p}/metrics" for p in _PREFIXES))]
+    routes += [Route(f"{prefix}/audit/export", exported.answer, methods=["GET"]) for prefix in _PREFIXES]
+    routes += [
+        Route("/openapi.json", document, methods=["GET"]),
+        Route("/schemas/blueprint.json", _blueprint_schema, methods=["GET"]),
+    ]
+    if not settings.production:
+        routes += [
+            Route("/", _front, methods=["GET"]),
+            Route("/docs", page_endpoint("api.html"), methods=["GET"]),
+            *asset_routes(),
+        ]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
+
+
+def _audit_export(product: Product, authentication: Authentication, rest: RestService) -> Download:
+    def lines(context: Context, request: Request) -> AsyncIterator[bytes]:
+        personal = request.query_params.get("personal", "false")
+        if personal not in ("true", "false"):
+            raise InvalidRequest(f"'personal' is {personal!r}; it has to be true or false.")
+        organization_id = context.require_actor().organization_id
+        return export(context.work, organization_id, product.audit.signer, personal=personal == "true")
+
+    return Download(
+        "audit-export",
+        "suradar",
+        (actor.Scope.AUDIT, actor.Kind.READ),
+        authentication.context,
+        rest.limits,
+        lines,
+        "audit.ndjson",
+    )
+
+
+async def _blueprint_schema(request: Request) -> Response:
+    request.scope[ROUTE] = "blueprint-schema"
+    return Response(
+        orjson.dumps(json_schema.schema(), option=orjson.OPT_INDENT_2), media_type="application/schema+json"
+    )
+
+
+async def _front(request: Request) -> Response:
+    return RedirectResponse("/graphql")
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return await not_found(request)
+    refused = MethodNotAllowed() if error.status_code == 405 else NotFound(error.detail)
+    response = failure(request.scope, refused)
+    response.headers.update(error.headers or {})
+    return response
