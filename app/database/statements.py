@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Delete, Insert, Select, Table, Update, bindparam, delete, insert, select, update
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
 
@@ -146,6 +147,20 @@ def everywhere(model: type[SQLModel]) -> Select[Any]:
 def adding(model: type[SQLModel]) -> Insert:
     """A new row with all columns."""
     return insert(table(model))
+
+
+def adding_where_missing(model: type[SQLModel]) -> Insert:
+    """A new row with all columns; nothing where one with this key is there."""
+    return _InsertMissing(table(model))
+
+
+class _InsertMissing(Insert):
+    inherit_cache = True
+
+
+@compiles(_InsertMissing)
+def _insert_missing(element: Any, compiler: Any, **options: Any) -> str:
+    return f"{compiler.visit_insert(element, **options)} ON CONFLICT DO NOTHING"
 
 
 def changing(model: type[SQLModel]) -> Update:

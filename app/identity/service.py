@@ -92,24 +92,34 @@ def add_key(
     work: UnitOfWork, organization_id: str, user_id: str, *, name: str, scopes: list[str], clock: Clock = now
 ) -> tuple[ApiKey, str]:
     """A new API key: its record, and the key itself, which is not kept."""
-    unknown = sorted(set(scopes) - SCOPES)
-    if unknown or not scopes:
-        raise InvalidRequest(
-            f"Unknown scopes: {', '.join(unknown) or 'none given'}. Known are {', '.join(sorted(SCOPES))}."
-        )
+    check_scopes(scopes)
     key = keys.new_key()
     record = ApiKey(
         id=new_id("key"),
         organization_id=organization_id,
         user_id=user_id,
         name=name,
-        prefix=key[:12],
+        prefix=keys.shown(key),
         hash=keys.fingerprint(key),
         scopes=sorted(scopes),
         created_at=clock(),
     )
     work.write(repository.ADD_KEY, **record.__dict__)
     return record, key
+
+
+def check_scopes(scopes: list[str], giver: Actor | None = None) -> None:
+    """Raises `InvalidRequest` for scopes that are unknown, or beyond the giver's own."""
+    unknown = sorted(set(scopes) - SCOPES)
+    if unknown or not scopes:
+        raise InvalidRequest(
+            f"Unknown scopes: {', '.join(unknown) or 'none given'}. Known are {', '.join(sorted(SCOPES))}."
+        )
+    if giver is None or ALL_SCOPES in giver.scopes:
+        return
+    beyond = sorted(set(scopes) - giver.scopes)
+    if beyond:
+        raise InvalidRequest(f"Your own credential lacks {', '.join(beyond)}; it cannot give them away.")
 
 
 class Identity:
@@ -143,9 +153,7 @@ class Identity:
 
     def create_key(self, name: str, scopes: list[str]) -> tuple[ApiKey, str]:
         """A new key in the actor's own role: nobody gives away more than they have."""
-        beyond = [scope for scope in scopes if ALL_SCOPES not in self.actor.scopes and scope not in self.actor.scopes]
-        if beyond:
-            raise InvalidRequest(f"Your own credential lacks {', '.join(sorted(beyond))}; it cannot give them away.")
+        check_scopes(scopes, self.actor)
         return add_key(
             self.work, self.actor.organization_id, self.actor.user_id, name=name, scopes=scopes, clock=self.clock
         )
