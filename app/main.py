@@ -6,6 +6,7 @@ import asyncio
 import gc
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import orjson
 import structlog
@@ -17,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.agents.service import authenticate_agent
 from app.blueprints import json_schema
 from app.console.routes import page_endpoint
 from app.console.routes import routes as asset_routes
@@ -35,11 +37,15 @@ from app.environments.lifecycle import Lifecycle
 from app.environments.reconciler import Reconciler
 from app.environments.service import Parts
 from app.idempotency.service import forget_old
+from app.identity.keys import AGENT_PREFIX
 from app.identity.service import authenticate, ping
 from app.observability.health import Health
 from app.observability.metrics import CONTENT_TYPE, Metrics
 from app.observability.requests import REQUEST_ID, ROUTE, Requests
 from app.observability.tracing import Tracing, tracing
+from app.policies import governance
+from app.policies.document import rules_schema
+from app.policies.governance import PolicyParts
 from app.settings import Settings
 from resolvers.context import Context, Product
 from resolvers.http import GraphQLEndpoint, bearer_of
@@ -119,7 +125,7 @@ class Server:
             isolation=settings.isolation,
         )
         health = Health({"database": lambda: ping(self.database), "engine": self.engine.capabilities})
-        self.product = Product(self.database, parts, health, settings.production)
+        self.product = Product(self.database, parts, health, PolicyParts(), settings.production)
         self.tracing = tracing(settings.otlp_endpoint)
         self.app = self._application()
         await self.reconciler.start()
@@ -164,6 +170,8 @@ class Server:
 
     async def _actor(self, token: str) -> Actor:
         """The actor behind a bearer token, told by the token's form; raises `Unauthorized`."""
+        if token.startswith(AGENT_PREFIX):
+            return await authenticate_agent(self.database, token)
         return await authenticate(self.database, token)
 
     def _application(self) -> ASGIApp:
@@ -201,9 +209,11 @@ class Server:
 
         async def blueprint(request: Request) -> Response:
             request.scope[ROUTE] = "blueprint-schema"
-            return Response(
-                orjson.dumps(json_schema.schema(), option=orjson.OPT_INDENT_2), media_type="application/schema+json"
-            )
+            return _schema(json_schema.schema())
+
+        async def rules(request: Request) -> Response:
+            request.scope[ROUTE] = "policy-rules-schema"
+            return _schema(rules_schema())
 
         async def front(request: Request) -> Response:
             return RedirectResponse("/graphql")
@@ -213,6 +223,7 @@ class Server:
         routes += [
             Route("/openapi.json", document, methods=["GET"]),
             Route("/schemas/blueprint.json", blueprint, methods=["GET"]),
+            Route("/schemas/policy-rules.json", rules, methods=["GET"]),
         ]
         if not self.settings.production:
             routes += [
@@ -226,7 +237,12 @@ class Server:
         while True:
             with suppress(SoundstageError):
                 await forget_old(self.database)
+                await governance.forget_old(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+
+def _schema(document: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(document, option=orjson.OPT_INDENT_2), media_type="application/schema+json")
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import strawberry
@@ -13,7 +15,13 @@ from strawberry.types.field import StrawberryField
 
 from app.audit import service as audit
 from app.core.actor import Kind, Scope
+from app.policies.errors import PolicyDenied
+from app.policies.governance import Question
+from resolvers import judging
 from resolvers.context import Context
+
+#: How often a stream looks whether its agent may still act.
+LOOK_AGAIN_SECONDS = 1.0
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,7 +60,10 @@ class Audit:
 
 
 class Guard(FieldExtension):
-    """Lets a root field resolve only for an actor that may call it."""
+    """Lets a root field resolve only for an actor that may call it; an agent's call also has to pass the policies."""
+
+    #: Whether policies judge the field when an agent calls it.
+    judged = True
 
     def __init__(self, access: Access | None) -> None:
         self.access = access
@@ -62,11 +73,46 @@ class Guard(FieldExtension):
         if self.access is not None:
             context.require_actor().require(Scope(self.access.scope), Kind(self.access.kind))
 
+    def question(self, arguments: Mapping[str, Any]) -> Question:
+        """What policies are asked: a field that reads has the action `<scope>.read`."""
+        access = self.asks_for(arguments)
+        scope = str(access.scope.value) if access is not None else judging.PUBLIC
+        return judging.question(f"{scope}.{Kind.READ}", str(Kind.READ), arguments)
+
+    def asks_for(self, arguments: Mapping[str, Any]) -> Access | None:
+        """What a call takes."""
+        return self.access
+
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Context, None], **arguments: Any
     ) -> Any:
-        self.check(info.context)
-        return await next_(source, info, **arguments)
+        context = info.context
+        self.check(context)
+        if not judging.is_judged(context):
+            return await next_(source, info, **arguments)
+        if not self.judged:
+            await self._tell(context)
+            return await next_(source, info, **arguments)
+        async with judging.judging(context, self.question(arguments)) as judged:
+            await judging.admit(judged)
+            return await next_(source, info, **arguments)
+
+    async def _tell(self, context: Context) -> None:
+        """Records an agent's call that policies do not judge."""
+        work, action = context.governance().work, self.question({}).action
+        audit.record(work, context.require_actor(), action=action, resource="", request_id=context.request_id)
+        await work.commit()
+
+
+class NodeGuard(Guard):
+    """For `node`, which asks for whatever the id is one of."""
+
+    def __init__(self, access: Access, by_prefix: Mapping[str, Access]) -> None:
+        super().__init__(access)
+        self.by_prefix = by_prefix
+
+    def asks_for(self, arguments: Mapping[str, Any]) -> Access | None:
+        return self.by_prefix.get(str(arguments.get("id", "")).partition("_")[0], self.access)
 
 
 class StreamGuard(Guard):
@@ -74,44 +120,113 @@ class StreamGuard(Guard):
 
     def resolve_async(self, next_: Callable[..., Any], source: Any, info: Info[Context, None], **arguments: Any) -> Any:
         self.check(info.context)
-        return next_(source, info, **arguments)
+        if not judging.is_judged(info.context):
+            return next_(source, info, **arguments)
+        return self._stream(next_, source, info, arguments)
+
+    async def _stream(
+        self, next_: Callable[..., Any], source: Any, info: Info[Context, None], arguments: dict[str, Any]
+    ) -> AsyncIterator[Any]:
+        """The items, as long as the agent may act."""
+        context = info.context
+        async with judging.judging(context, self.question(arguments)) as judged:
+            await judging.admit(judged)
+            looked = time.monotonic()
+            async with aclosing(next_(source, info, **arguments)) as items:
+                async for item in items:
+                    if time.monotonic() - looked >= LOOK_AGAIN_SECONDS:
+                        await judged.governance.check_agent(context.require_actor().agent_id)
+                        looked = time.monotonic()
+                    yield item
 
 
 class MutationGuard(Guard):
     """The same for a mutation, which is also one unit of work: change, audit event and commit, or nothing."""
 
-    def __init__(self, access: Access | None, action: str) -> None:
+    def __init__(self, access: Access | None, action: str, *, judged: bool, repeated: Callable[[Any], Any]) -> None:
         super().__init__(access)
-        self.action = action
+        self.action, self.judged, self.repeated = action, judged, repeated
+
+    def question(self, arguments: Mapping[str, Any]) -> Question:
+        kind = str(self.access.kind.value) if self.access is not None else ""
+        return judging.question(self.action, kind, arguments)
 
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Context, None], **arguments: Any
     ) -> Any:
         context = info.context
         self.check(context)
-        actor = context.require_actor()
-        if context.replay is not None:
-            return await context.replay()
+        replay = context.replay
+        if not (self.judged and judging.is_judged(context)):
+            if replay is not None:
+                return self.repeated(await replay())
+            return await self._change(context, lambda: next_(source, info, **arguments))
+        work = context.work if replay is None else None
+        async with judging.judging(context, self.question(arguments), work) as judged:
+            if replay is not None:
+                await judging.admit(judged)
+                return self.repeated(await replay())
+            return await self._judged_change(judged, lambda: next_(source, info, **arguments))
+
+    async def _judged_change(self, judged: judging.Judging, resolve: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            result = await next_(source, info, **arguments)
+            return await self._change(judged.context, resolve, judged)
+        except PolicyDenied as error:
+            await judged.refuse(error)
+            raise
+        except Exception as error:
+            await judged.fail(error)
+            raise
+
+    async def _change(
+        self, context: Context, resolve: Callable[[], Awaitable[Any]], judged: judging.Judging | None = None
+    ) -> Any:
+        try:
+            result = await resolve()
             resource = str(getattr(result, "id", "") or "")
-            audit.record(context.work, actor, action=self.action, resource=resource, request_id=context.request_id)
+            if judged is not None:
+                judged.record(resource)
+            elif context.decision is not None:
+                judging.record(context, context.work, context.decision)
+            else:
+                actor = context.require_actor()
+                audit.record(context.work, actor, action=self.action, resource=resource, request_id=context.request_id)
             for prepare in context.before_commit:
                 prepare(resource)
             await context.work.commit()
         finally:
             context.work.discard()
+            context.decision = None
         return result
 
 
-def query(description: str, access: Access | None) -> Callable[[F], StrawberryField]:
+def query(description: str, access: Access | None, *, judged: bool = True) -> Callable[[F], StrawberryField]:
     """Declares a root field that reads. Without `access` anybody may call it."""
-    return _field(description, [access or Public()], Guard(access))
+    guard = Guard(access)
+    guard.judged = judged
+    return _field(description, [access or Public()], guard)
 
 
-def mutation(description: str, access: Access, *, audited: str) -> Callable[[F], StrawberryField]:
-    """Declares a root field that changes something."""
-    return _field(description, [access, Audit(action=audited)], MutationGuard(access, audited))
+def node_query(description: str, access: Access, by_prefix: Mapping[str, Access]) -> Callable[[F], StrawberryField]:
+    """Declares the root field that reads anything by its id; the prefix tells what that takes."""
+    return _field(description, [access], NodeGuard(access, by_prefix))
+
+
+def mutation(
+    description: str,
+    access: Access,
+    *,
+    audited: str,
+    judged: bool = True,
+    repeated: Callable[[Any], Any] = lambda result: result,
+) -> Callable[[F], StrawberryField]:
+    """Declares a root field that changes something.
+
+    With `judged=False` policies do not judge an agent's call of it: it is how an agent asks them. `repeated` makes
+    the answer to a repeated request from the object that was changed.
+    """
+    guard = MutationGuard(access, audited, judged=judged, repeated=repeated)
+    return _field(description, [access, Audit(action=audited)], guard)
 
 
 def subscription(description: str, access: Access) -> Callable[[F], Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from strawberry.dataloader import DataLoader
 
+from app.agents.service import Agents
 from app.core.actor import Actor
 from app.core.errors import SoundstageError, Unauthorized
 from app.core.ids import new_id
@@ -19,6 +20,10 @@ from app.environments.models import UnitRecord
 from app.environments.service import Environments, Parts
 from app.identity.service import Identity
 from app.observability.health import Health
+from app.policies.approvals import Approvals
+from app.policies.decisions import Decision
+from app.policies.governance import Governance, PolicyParts
+from app.policies.service import Policies
 
 #: Items on a page at most, in GraphQL.
 LARGEST_PAGE = 100
@@ -31,6 +36,7 @@ class Product:
     database: Database
     environments: Parts
     health: Health
+    policies: PolicyParts
     #: Introspection, GraphiQL and the API viewer are off in production.
     production: bool = False
 
@@ -49,6 +55,8 @@ class Context:
     before_commit: list[Callable[[str], None]] = field(default_factory=list)
     #: Stands in for the mutation when its effect has happened already and only the answer is to be made again.
     replay: Callable[[], Awaitable[Any]] | None = None
+    #: What the present mutation decided for an agent; its audit event tells of that instead of the call.
+    decision: Decision | None = None
     #: Headers for the answer, beside those that every answer has: cookies, limits.
     response_headers: MutableHeaders = field(default_factory=MutableHeaders)
     #: What the client sent in `connection_init`.
@@ -73,6 +81,27 @@ class Context:
     def environments(self) -> Environments:
         """The actor's environments."""
         return Environments(self.work, self.require_actor(), self.product.environments)
+
+    @cached_property
+    def agents(self) -> Agents:
+        """The organization's agents."""
+        return Agents(self.work, self.require_actor())
+
+    @cached_property
+    def policies(self) -> Policies:
+        """The organization's policies."""
+        return Policies(self.work, self.require_actor())
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """What people have to approve."""
+        return Approvals(self.work, self.require_actor(), self.product.policies.wakeups)
+
+    def governance(self, work: UnitOfWork | None = None) -> Governance:
+        """Decides calls of agents, in a unit of work of its own unless one is given."""
+        actor = self.require_actor()
+        own = UnitOfWork(self.product.database, actor.organization_id)
+        return Governance(work or own, actor, self.product.policies)
 
     @cached_property
     def identity(self) -> Identity:

@@ -15,7 +15,11 @@ from strawberry.types import ExecutionContext, ExecutionResult, Info
 from strawberry.types.graphql import OperationType
 
 from app.core.ids import is_id
-from resolvers.access import query
+from resolvers.access import Access, node_query
+from resolvers.agents.mutations import AgentMutations
+from resolvers.agents.queries import READ as AGENTS
+from resolvers.agents.queries import AgentQueries
+from resolvers.agents.types import Agent, agent
 from resolvers.context import Context
 from resolvers.documents import Named, Parsed, Validated
 from resolvers.environments.mutations import EnvironmentMutations
@@ -28,42 +32,66 @@ from resolvers.identity.queries import CREDENTIALS, ORGANIZATION, IdentityQuerie
 from resolvers.identity.types import ApiKey, Organization, api_key, organization
 from resolvers.limits import MOST_TOKENS, Limits
 from resolvers.node import Id, Node
+from resolvers.policies.mutations import PolicyMutations
+from resolvers.policies.queries import READ as POLICIES
+from resolvers.policies.queries import PolicyQueries
+from resolvers.policies.subscriptions import PolicySubscriptions
+from resolvers.policies.types import Approval, Policy, approval, policy
 from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
 from resolvers.system.queries import SystemQueries
 
+#: What reading an object takes, by the prefix of its id.
+BY_PREFIX: dict[str, Access] = {
+    "env": READ,
+    "key": CREDENTIALS,
+    "org": ORGANIZATION,
+    "agt": AGENTS,
+    "pol": POLICIES,
+    "apr": POLICIES,
+}
+
 
 async def node(context: Context, node_id: str) -> Node | None:
     """The object of any type with this id, where the actor may read it."""
-    actor = context.require_actor()
-    if is_id(node_id, "env"):
-        actor.require(READ.scope, READ.kind)
+    actor, prefix = context.require_actor(), node_id.partition("_")[0]
+    if prefix not in BY_PREFIX or not is_id(node_id, prefix):
+        return None
+    actor.require(BY_PREFIX[prefix].scope, BY_PREFIX[prefix].kind)
+    if prefix == "env":
         found = await context.environments.find(node_id)
         return environment(found) if found else None
-    if is_id(node_id, "key"):
-        actor.require(CREDENTIALS.scope, CREDENTIALS.kind)
+    if prefix == "key":
         key = await context.identity.key(node_id)
         return api_key(key) if key else None
-    if is_id(node_id, "org"):
-        actor.require(ORGANIZATION.scope, ORGANIZATION.kind)
-        return organization(await context.identity.organization()) if node_id == actor.organization_id else None
-    return None
+    if prefix == "agt":
+        enrolled = await context.agents.find(node_id)
+        return agent(enrolled) if enrolled else None
+    if prefix == "pol":
+        rules = await context.policies.find(node_id)
+        return policy(rules) if rules else None
+    if prefix == "apr":
+        asked = await context.approvals.find(node_id)
+        return approval(asked) if asked else None
+    return organization(await context.identity.organization()) if node_id == actor.organization_id else None
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(EnvironmentQueries, IdentityQueries, SystemQueries):
-    @query("The object with this id, of whatever type; null where none is visible to you.", ORGANIZATION)
+class Query(EnvironmentQueries, IdentityQueries, AgentQueries, PolicyQueries, SystemQueries):
+    @node_query(
+        "The object with this id, of whatever type; null where none is visible to you.", ORGANIZATION, BY_PREFIX
+    )
     async def node(self, info: Info[Context, None], id: Id) -> Node | None:
         return await node(info.context, id)
 
 
 @strawberry.type(description="Everything that can be changed. Each field is one transaction.")
-class Mutation(EnvironmentMutations, IdentityMutations):
+class Mutation(EnvironmentMutations, IdentityMutations, AgentMutations, PolicyMutations):
     pass
 
 
 @strawberry.type(description="Everything that can be watched. Each stream resumes with `after` and tells its gaps.")
-class Subscription(EnvironmentSubscriptions):
+class Subscription(EnvironmentSubscriptions, PolicySubscriptions):
     pass
 
 
@@ -130,7 +158,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Environment, ApiKey, Organization],
+        types=[Environment, ApiKey, Organization, Agent, Policy, Approval],
         directives=[rest],
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -1,6 +1,6 @@
 """Keys that are shown once: a prefix, 30 random base62 characters and 6 of checksum.
 
-The prefix says what a key opens: `sk_live_` an organization's API, `cred_` an agent's. A mistyped key is refused unread.
+The prefix says what it is: `sk_live_` an API key, `cred_` an agent's credential. A mistyped key is refused unread.
 """
 
 from __future__ import annotations

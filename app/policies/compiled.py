@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.canonical import canonical_hash
+from app.core.errors import SoundstageError
 from app.identity.models import DefaultDecision
 from app.policies import document
 from app.policies.call import Call
@@ -70,6 +71,14 @@ class Judgement:
     #: Rules that ask for an approval.
     approvals: list[Place]
     limits: list[Place]
+    #: Set where the agent itself is refused, rather than the call.
+    refusal: SoundstageError | None = None
+
+
+def unruled(code: str, message: str) -> dict[str, Any]:
+    """A reason that is no rule's."""
+    names = {"policyId": "", "policyName": "", "version": 0, "ruleIndex": 0}
+    return {**names, "code": code, "message": message, "mode": str(PolicyMode.ENFORCE)}
 
 
 class Compiled:
@@ -104,7 +113,7 @@ class Compiled:
                     return Judgement(Verdict.DENY, reasons, [], [])
         if self.default is DefaultDecision.DENY and not refused and not _concern(plan.grants, call):
             refused = True
-            reasons.append(dict(_NOT_GRANTED))
+            reasons.append(unruled("default_deny", "The organization denies what no policy allows."))
         approvals = self._approvals(plan, call, reasons) if plan.approvals else []
         verdict = Verdict.DENY if refused else Verdict.ESCALATE if approvals else Verdict.ALLOW
         return Judgement(verdict, reasons, approvals, _concern(plan.limits, call))
@@ -142,15 +151,6 @@ class Compiled:
 
 
 _DENYING = (document.ActionDenylist, document.ResourceDeny)
-_NOT_GRANTED = {
-    "policyId": "",
-    "policyName": "",
-    "version": 0,
-    "ruleIndex": 0,
-    "code": "default_deny",
-    "message": "The organization denies what no policy allows.",
-    "mode": "enforce",
-}
 
 
 def set_hash(active: Sequence[Policy], default: DefaultDecision) -> str:

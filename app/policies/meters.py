@@ -1,4 +1,4 @@
-"""What is counted in this process: rates by moving windows, and calls in flight. Nothing here waits, so it is atomic."""
+"""What is counted in this process: rates, by moving windows, and calls in flight. Nothing here waits: it is atomic."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, bindparam, insert, or_, select, update
+from sqlalchemy import BigInteger, BindParameter, Integer, bindparam, insert, or_, select, update
 
 from app.audit.models import AuditEvent, AuditEventTable
 from app.database.statements import (
@@ -37,7 +37,7 @@ _policies, _versions = table(PolicyTable).c, table(PolicyVersionTable).c
 _counters, _reservations = table(CounterTable).c, table(ReservationTable).c
 _approvals, _decisions = table(ApprovalTable).c, table(DecisionEventTable).c
 _organizations, _events = table(OrganizationTable).c, table(AuditEventTable).c
-_organization = bindparam("organization_id")
+_organization: BindParameter[str] = bindparam("organization_id")
 _limit = bindparam("limit", type_=Integer)
 
 ADD_POLICY = change(adding(PolicyTable))

@@ -1,4 +1,4 @@
-"""Each type of rule as closures. A rule is bound to an action once; what cannot concern that action binds to nothing."""
+"""Each type of rule as closures. A rule is bound to an action once; what cannot concern it binds to nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
+
+from cedarpy import Entities
 
 from app.policies import cedar, document
 from app.policies.call import Call
@@ -196,9 +198,9 @@ def _domains(call: Call) -> list[str]:
 
 def _cedar(rule: document.Cedar) -> Bind:
     policies = cedar.parse(rule.text, rule.schema_)
-    kept: OrderedDict[str, tuple[Any, cedar.Entities]] = OrderedDict()
+    kept: OrderedDict[str, tuple[Any, Entities]] = OrderedDict()
 
-    def entities(call: Call) -> cedar.Entities:
+    def entities(call: Call) -> Entities:
         attributes = call.attributes.get("agent") or {}
         known = kept.get(call.agent_id)
         if known is None or known[0] != attributes:

@@ -19,7 +19,7 @@ from rest_compat.service import operations as load
 from tests.support.serving import BLUEPRINT, Client
 
 #: Of the right form, and nobody's.
-MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in ("env", "key", "org")}
+MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in ("env", "key", "org", "agt", "pol", "apr", "dec")}
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,12 @@ class Facts:
     environment: str = MISSING["env"]
     key: str = MISSING["key"]
     organization: str = MISSING["org"]
+    agent: str = MISSING["agt"]
+    policy: str = MISSING["pol"]
+    approval: str = MISSING["apr"]
+    decision: str = MISSING["dec"]
+    #: The agent's credential: a secret, and no id.
+    credential: str = field(default="", compare=False)
 
 
 Arguments = Callable[[Facts], dict[str, Any]]
@@ -57,6 +63,24 @@ def _id(facts: Facts) -> dict[str, Any]:
     return {"id": facts.environment}
 
 
+def _agent(facts: Facts) -> dict[str, Any]:
+    return {"id": facts.agent}
+
+
+def _policy(facts: Facts) -> dict[str, Any]:
+    return {"id": facts.policy}
+
+
+def _approval(facts: Facts) -> dict[str, Any]:
+    return {"id": facts.approval}
+
+
+RULES = [{"type": "rate_limit", "max_requests_per_minute": 1000}]
+DRAFT = {"name": "draft", "rules": RULES}
+#: What the policy in the facts wants approved.
+APPROVED_ACTION = "private.refund"
+SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
+
 SAMPLES: dict[str, Sample] = {
     "Query.environment": Sample(_id),
     "Query.environments": Sample(),
@@ -65,6 +89,15 @@ SAMPLES: dict[str, Sample] = {
     "Query.blueprintTemplate": Sample(lambda _: {"id": "hello"}),
     "Query.viewer": Sample(),
     "Query.apiKeys": Sample(),
+    "Query.agent": Sample(_agent),
+    "Query.agents": Sample(),
+    "Query.policy": Sample(_policy),
+    "Query.policies": Sample(),
+    "Query.policyVersions": Sample(_policy),
+    "Query.approval": Sample(_approval),
+    "Query.approvals": Sample(),
+    "Query.explainDecision": Sample(lambda _: {"input": {"action": "orders.refund", "resource": "orders/1"}}),
+    "Query.backtestPolicy": Sample(lambda _: {"input": {"draft": DRAFT, **SPAN}}),
     "Query.liveness": Sample(),
     "Query.health": Sample(),
     "Query.readiness": Sample(),
@@ -82,6 +115,25 @@ SAMPLES: dict[str, Sample] = {
     "Mutation.validateBlueprint": Sample(lambda _: {"input": {"blueprint": BLUEPRINT}}),
     "Mutation.createApiKey": Sample(lambda _: {"input": {"name": "deploy", "scopes": ["environments:read"]}}),
     "Mutation.revokeApiKey": Sample(lambda facts: {"id": facts.key}),
+    "Mutation.enrollAgent": Sample(lambda _: {"input": {"name": "order-processor"}}),
+    "Mutation.updateAgent": Sample(lambda facts: {**_agent(facts), "input": {"description": "renamed"}}),
+    "Mutation.suspendAgent": Sample(_agent),
+    "Mutation.resumeAgent": Sample(_agent),
+    "Mutation.rotateAgentCredential": Sample(_agent),
+    "Mutation.retireAgent": Sample(_agent),
+    "Mutation.setAgentsEnabled": Sample(lambda _: {"enabled": True}),
+    "Mutation.createPolicy": Sample(lambda _: {"input": {"name": "made", "rules": RULES}}),
+    "Mutation.updatePolicy": Sample(lambda facts: {**_policy(facts), "input": {"description": "renamed"}}),
+    "Mutation.setPolicyMode": Sample(lambda facts: {**_policy(facts), "mode": "MONITOR"}),
+    "Mutation.archivePolicy": Sample(_policy),
+    "Mutation.setDefaultDecision": Sample(lambda _: {"decision": "ALLOW"}),
+    "Mutation.approveRequest": Sample(_approval),
+    "Mutation.denyRequest": Sample(_approval),
+    "Mutation.evaluatePolicy": Sample(
+        lambda _: {"input": {"action": "orders.refund", "resource": "orders/1", "dryRun": True}}
+    ),
+    "Mutation.settleUsage": Sample(lambda facts: {"id": facts.decision, "usage": {"tokens": 1}}),
+    "Subscription.policyDecisions": Sample(lambda _: {"follow": False}),
     "Subscription.environmentProgress": Sample(_id, given="terminated"),
     "Subscription.environmentLogs": Sample(_id, given="terminated"),
 }
@@ -101,6 +153,26 @@ ROUTE_SAMPLES: dict[str, RouteSample] = {
     "GetEnvironmentLogs": RouteSample(_id, query={"tail": "5", "service": "web"}),
     "EnvironmentProgress": RouteSample(_id, given="terminated"),
     "EnvironmentLogStream": RouteSample(_id, given="terminated"),
+    "EnrollAgent": RouteSample(body={"name": "order-processor", "metadata": {"team": "commerce"}}),
+    "ListAgents": RouteSample(query={"limit": "10"}),
+    "GetAgent": RouteSample(_agent),
+    "UpdateAgent": RouteSample(_agent, body={"description": "renamed"}),
+    "SuspendAgent": RouteSample(_agent),
+    "ResumeAgent": RouteSample(_agent),
+    "RotateAgentCredential": RouteSample(_agent, body={"overlap": "1h"}),
+    "RetireAgent": RouteSample(_agent),
+    "CreatePolicy": RouteSample(body={"name": "made", "scope": "org", "rules": RULES}),
+    "ListPolicies": RouteSample(query={"limit": "10"}),
+    "GetPolicy": RouteSample(_policy),
+    "UpdatePolicy": RouteSample(_policy, body={"description": "renamed"}),
+    "EvaluatePolicy": RouteSample(body={"action": "orders.refund", "resource": "orders/1"}),
+    "SettleUsage": RouteSample(lambda facts: {"id": facts.decision}, body={"tokens": 1}),
+    "ExplainDecision": RouteSample(body={"action": "orders.refund", "resource": "orders/1"}),
+    "BacktestPolicy": RouteSample(body={"draft": DRAFT, **SPAN}),
+    "ListApprovals": RouteSample(query={"limit": "10"}),
+    "GetApproval": RouteSample(_approval),
+    "ApproveRequest": RouteSample(_approval),
+    "DenyRequest": RouteSample(_approval),
     "GetHealth": RouteSample(),
     "GetLiveness": RouteSample(),
     "GetReadiness": RouteSample(),
@@ -120,7 +192,32 @@ async def facts(client: Client, given: str) -> Facts:
     """An environment in the given status, and a key, of the client's organization."""
     environment = await client.environment(given, name="private-name")
     made = await client.data('mutation { createApiKey(input: {name: "private-key"}) { id } }')
-    return Facts(environment, made["createApiKey"]["id"], client.tenant.id)
+    return Facts(environment, made["createApiKey"]["id"], client.tenant.id, **await _governed(client))
+
+
+async def _governed(client: Client) -> dict[str, str]:
+    """An agent, a policy, an approval that the agent asked for, and an evaluation to settle."""
+    rules = [{"type": "require_approval", "actions": [APPROVED_ACTION]}]
+    made = await client.data(
+        "mutation ($rules: [PolicyRule!]!) {"
+        ' enrollAgent(input: {name: "private-agent"}) { id credential }'
+        ' createPolicy(input: {name: "private-policy", rules: $rules}) { id } }',
+        {"rules": rules},
+    )
+    agent = made["enrollAgent"]
+    asked = await client.with_key(agent["credential"]).data(
+        "mutation ($action: String!) {"
+        ' asked: evaluatePolicy(input: {action: $action, resource: "private-order"}) { approvalId }'
+        ' allowed: evaluatePolicy(input: {action: "private.read"}) { id } }',
+        {"action": APPROVED_ACTION},
+    )
+    return {
+        "agent": agent["id"],
+        "credential": agent["credential"],
+        "policy": made["createPolicy"]["id"],
+        "approval": asked["asked"]["approvalId"],
+        "decision": asked["allowed"]["id"],
+    }
 
 
 def root_fields() -> dict[str, GraphQLField]:
@@ -163,10 +260,11 @@ def sampled(samples: dict[str, Any], names: Any) -> Iterator[str]:
 
 
 _CHANGING = [
-    (re.compile(r"\b(env|key|org|usr|req)_[0-9a-z]{26}"), r"\1_"),
+    (re.compile(r"\b(env|key|org|usr|req|agt|pol|apr|dec|evt)_[0-9a-z]{26}"), r"\1_"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "<time>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
-    (re.compile(r'("(?:port|pid|uptimeSeconds)": ?)\d+'), r"\1 0"),
+    (re.compile(r"(cred|sk_live)_[0-9A-Za-z]{6,36}"), r"\1_"),
+    (re.compile(r'("(?:port|pid|uptimeSeconds|tookMicroseconds|took_microseconds)": ?)\d+'), r"\1 0"),
 ]
 
 
