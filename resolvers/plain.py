@@ -16,7 +16,7 @@ _NAMES_ONE, _NAMES_MANY = ("id", "Id"), ("ids", "Ids")
 
 
 def plain_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments by their names in the schema; what the client left out stays out."""
+    """The arguments by their names in the schema, with their defaults."""
     return {to_camel_case(name): plain(value) for name, value in arguments.items() if value is not UNSET}
 
 

@@ -6,7 +6,7 @@ The accounting tests go over all operations of the schema and all routes; what h
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -248,10 +248,27 @@ def everything(type_: Any, depth: int = 0) -> str:
         return ""
     if not isinstance(found, GraphQLObjectType):
         schema = build_schema()._schema
-        parts = [f"... on {kind.name} {everything(kind, depth)}" for kind in schema.get_possible_types(found)]
+        kinds = schema.get_possible_types(found)
+        parts = [f"... on {kind.name} {_fields(kind, depth, _clashing(kinds))}" for kind in kinds]
         return f"{{ __typename {' '.join(parts)} }}"
-    fields = [f"{name} {everything(part.type, depth + 1)}" for name, part in found.fields.items()]
+    return _fields(found, depth)
+
+
+def _fields(kind: GraphQLObjectType, depth: int, clashing: frozenset[str] = frozenset()) -> str:
+    fields = [
+        f"{f'{kind.name}_{name}: ' if name in clashing else ''}{name} {everything(part.type, depth + 1)}"
+        for name, part in kind.fields.items()
+    ]
     return f"{{ {' '.join(fields)} }}"
+
+
+def _clashing(kinds: Sequence[GraphQLObjectType]) -> frozenset[str]:
+    """The names of fields that are of different types in these: one answer needs an alias for each."""
+    types: dict[str, set[str]] = {}
+    for kind in kinds:
+        for name, part in kind.fields.items():
+            types.setdefault(name, set()).add(str(part.type))
+    return frozenset(name for name, found in types.items() if len(found) > 1)
 
 
 def sampled(samples: dict[str, Any], names: Any) -> Iterator[str]:
