@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import logs, provisioning, storage
+from benchmarks import logs, policies, provisioning, storage
 
 PARTS = {
     "provisioning": (
@@ -20,6 +20,11 @@ PARTS = {
         "Logs under load",
         "| what | lines | gaps | accounting | API beside it | CPU |\n|---|---|---|---|---|---|",
         logs.measure,
+    ),
+    "policies": (
+        "A policy decision in process",
+        "| engine | rules | median | p99 |\n|---|---|---|---|",
+        policies.measure,
     ),
     "storage": ("The data layer", "| what | ours | peer | ratio |\n|---|---|---|---|", storage.measure),
 }

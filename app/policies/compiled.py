@@ -103,7 +103,10 @@ class Compiled:
         for place, judge in plan.checks:
             if place.concerns is not None and not place.concerns(call):
                 continue
-            finding = _judged(judge, call)
+            try:
+                finding = judge(call)
+            except Exception as error:
+                finding = _not_evaluated(error)
             if finding is None:
                 continue
             reasons.append(place.reason(finding))
@@ -123,7 +126,10 @@ class Compiled:
         for place, judge in plan.approvals:
             if place.concerns is not None and not place.concerns(call):
                 continue
-            finding = _judged(judge, call)
+            try:
+                finding = judge(call)
+            except Exception as error:
+                finding = _not_evaluated(error)
             if finding is not None:
                 reasons.append(place.reason(finding))
                 if place.enforced:
@@ -188,12 +194,9 @@ def _concerns(scope: PolicyScope, target: str) -> Callable[[Call], bool] | None:
     return None
 
 
-def _judged(judge: Judge, call: Call) -> Finding | None:
-    """What the rule finds. A rule that cannot be evaluated refuses."""
-    try:
-        return judge(call)
-    except Exception as error:
-        return Finding(POLICY_ERROR, f"The rule could not be evaluated: {error}")
+def _not_evaluated(error: Exception) -> Finding:
+    """A rule that cannot be evaluated refuses."""
+    return Finding(POLICY_ERROR, f"The rule could not be evaluated: {error}")
 
 
 def _grants(rule: document.Rule, judge: Judge | None) -> bool:

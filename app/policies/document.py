@@ -249,7 +249,7 @@ def plain_rules(rules: list[Rule]) -> list[dict[str, Any]]:
 
 
 def rules_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the rules, for editors. What has to fit together is checked by `parse_rules` alone."""
+    """The JSON Schema (2020-12) of the rules, for editors; `parse_rules` checks more."""
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "/schemas/policy-rules.json"}
     return {**head, **_RULES.json_schema(by_alias=True), "title": "Soundstage policy rules"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -33,8 +33,6 @@ class Finding:
 Judge = Callable[[Call], Finding | None]
 #: What a rule has to say about calls of an action (its words): a judge, or None where it has nothing to say.
 Bind = Callable[[tuple[str, ...]], Judge | None]
-
-_MISSING = object()
 
 
 class MissingAttribute(LookupError):
@@ -124,10 +122,11 @@ def _attribute_match(rule: document.AttributeMatch) -> Bind:
 
     def judge(call: Call) -> Finding | None:
         value: Any = call.attributes
-        for step in path:
-            value = value.get(step, _MISSING) if isinstance(value, Mapping) else _MISSING
-            if value is _MISSING:
-                raise MissingAttribute(f"The attribute {name} is missing.")
+        try:
+            for step in path:
+                value = value[step]
+        except (LookupError, TypeError):
+            raise MissingAttribute(f"The attribute {name} is missing.") from None
         return None if holds(value) is wanted else found
 
     return _always(judge)
@@ -137,6 +136,9 @@ def _condition(where: document.Where) -> Callable[[Any], bool]:
     if where.matches is not None:
         matches = matcher([where.matches])
         return lambda value: isinstance(value, str) and matches(value)
+    if isinstance(where.equals, str):
+        text = where.equals
+        return lambda value: bool(value == text)
     wanted = [where.equals] if where.equals is not None else list(where.in_ or ())
     # Python holds True and 1 for equal; JSON does not.
     known = {(isinstance(value, bool), value) for value in wanted}

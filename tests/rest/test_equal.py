@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rest_compat.binding import bind
-from tests.support.routes import facts_for, path_of, request
+from tests.support.routes import facts_for, path_of, payload, request
 from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS, Facts, facts, steady
 from tests.support.serving import Client, Served
 from tests.support.sockets import connected
@@ -49,7 +49,7 @@ async def test_a_route_gives_what_its_operation_gives(shared: Served, name: str)
     shared.engine.print(f"{for_graphql.environment}/web/0", "one\ntwo\n")
 
     body = (await request(one, name, for_rest)).json()
-    by_rest = body if OPERATIONS[name].raw else body["data"]
+    by_rest = payload(name, body)
     by_graphql = await _by_graphql(other, name, _variables(name, for_graphql))
 
     assert by_rest not in (None, [], {})

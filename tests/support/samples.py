@@ -5,6 +5,7 @@ The accounting tests go over all operations of the schema and all routes; what h
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -80,6 +81,9 @@ DRAFT = {"name": "draft", "rules": RULES}
 #: What the policy in the facts wants approved.
 APPROVED_ACTION = "private.refund"
 SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
+
+_numbers = itertools.count(1)
+
 
 SAMPLES: dict[str, Sample] = {
     "Query.environment": Sample(_id),
@@ -197,12 +201,12 @@ async def facts(client: Client, given: str) -> Facts:
 
 async def _governed(client: Client) -> dict[str, str]:
     """An agent, a policy, an approval that the agent asked for, and an evaluation to settle."""
-    rules = [{"type": "require_approval", "actions": [APPROVED_ACTION]}]
+    rules, number = [{"type": "require_approval", "actions": [APPROVED_ACTION]}], next(_numbers)
     made = await client.data(
-        "mutation ($rules: [PolicyRule!]!) {"
-        ' enrollAgent(input: {name: "private-agent"}) { id credential }'
-        ' createPolicy(input: {name: "private-policy", rules: $rules}) { id } }',
-        {"rules": rules},
+        "mutation ($agent: String!, $policy: String!, $rules: [PolicyRule!]!) {"
+        " enrollAgent(input: {name: $agent}) { id credential }"
+        " createPolicy(input: {name: $policy, rules: $rules}) { id } }",
+        {"agent": f"private-agent-{number}", "policy": f"private-policy-{number}", "rules": rules},
     )
     agent = made["enrollAgent"]
     asked = await client.with_key(agent["credential"]).data(
@@ -280,6 +284,8 @@ _CHANGING = [
     (re.compile(r"\b(env|key|org|usr|req|agt|pol|apr|dec|evt)_[0-9a-z]{26}"), r"\1_"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "<time>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
+    (re.compile(r"private-(agent|policy)-\d+"), r"private-\1"),
+    (re.compile(r"\b[0-9a-f]{64}\b"), "<hash>"),
     (re.compile(r"(cred|sk_live)_[0-9A-Za-z]{6,36}"), r"\1_"),
     (re.compile(r'("(?:port|pid|uptimeSeconds|tookMicroseconds|took_microseconds)": ?)\d+'), r"\1 0"),
 ]

@@ -123,7 +123,7 @@ async def test_an_object_cannot_be_read_around_its_scope(shared: Served) -> None
 
 
 async def test_a_change_that_fails_is_one_failed_event(shared: Served) -> None:
-    owner, agent, known = await _agent(shared)
+    owner, agent, _ = await _agent(shared)
     before = await _events(owner)
 
     code = await agent.code("mutation ($id: ID!) { resumeEnvironment(id: $id) { id } }", {"id": "env_" + "0" * 26})
