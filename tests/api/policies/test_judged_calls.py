@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from app.audit.models import AuditResult
 from app.audit.repository import ALL_EVENTS
+from resolvers import access
 from resolvers.access import Guard, root_access
 from resolvers.schema import build_schema
 from tests.accounting.test_roles import MATRIX
 from tests.support.samples import SAMPLES, Facts, document, facts
 from tests.support.serving import Client, Served
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -194,13 +197,8 @@ async def test_a_viewer_can_be_an_agent(shared: Served) -> None:
 
     viewer = (await agent.data("{ viewer { userId name email role agent { id } } }"))["viewer"]
 
-    assert viewer == {
-        "userId": None,
-        "name": "private-agent",
-        "email": None,
-        "role": None,
-        "agent": {"id": known.agent},
-    }
+    assert viewer.pop("name").startswith("private-agent")
+    assert viewer == {"userId": None, "email": None, "role": None, "agent": {"id": known.agent}}
 
 
 async def test_an_agent_evaluates_for_itself_only(shared: Served) -> None:
@@ -274,3 +272,23 @@ async def test_a_backtest_tells_what_a_draft_would_have_changed(shared: Served) 
         }
     ]
     assert (lifted["newlyAllowed"], lifted["newlyDenied"]) == (1, 0)
+
+
+async def test_the_stream_of_a_suspended_agent_ends(shared: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "LOOK_AGAIN_SECONDS", 0.0)
+    owner, agent, known = await _agent(shared)
+    query = "subscription ($id: ID!) { environmentProgress(id: $id) { message } }"
+    await owner.data("mutation ($id: ID!) { suspendAgent(id: $id) { id } }", {"id": known.agent})
+    await owner.data("mutation ($id: ID!) { resumeAgent(id: $id) { id } }", {"id": known.agent})
+    watching = asyncio.create_task(agent.stream(query, {"id": known.environment}))
+
+    async def watched() -> bool:
+        return any(event.action == "environments.read" for event in await _events(owner))
+
+    await until(watched)
+    await owner.data("mutation ($id: ID!) { suspendAgent(id: $id) { id } }", {"id": known.agent})
+    await owner.data("mutation ($id: ID!) { stopEnvironment(id: $id) { id } }", {"id": known.environment})
+    async with asyncio.timeout(10):
+        results = await watching
+
+    assert results[-1]["errors"][0]["extensions"]["code"] == "AGENT_SUSPENDED"
