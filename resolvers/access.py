@@ -192,7 +192,8 @@ class MutationGuard(Guard):
                 actor = context.require_actor()
                 audit.record(context.work, actor, action=self.action, resource=resource, request_id=context.request_id)
             for prepare in context.before_commit:
-                prepare(resource)
+                # What asks the policies returns no object that could be read again: it is asked again.
+                prepare(resource if self.judged else "")
             await context.work.commit()
         finally:
             context.work.discard()

@@ -102,7 +102,8 @@ class RestRoute:
     ) -> Response:
         body = await _read(request)
         key = request.headers.get("idempotency-key")
-        if key is None or self.operation.method not in ("POST", "PUT", "PATCH") or context.actor is None:
+        changing = self.operation.is_mutation and self.operation.method in ("POST", "PUT", "PATCH")
+        if key is None or not changing or context.actor is None:
             return await self._run(request, path, body, context, headers)
         idempotency = Idempotency(context.product.database, context.actor)
         attempt = await idempotency.begin(key, request.method, request.url.path, body)
