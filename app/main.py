@@ -33,6 +33,8 @@ from app.identity.service import ping
 from app.observability.health import Health
 from app.observability.metrics import Metrics
 from app.observability.tracing import Tracing, tracing
+from app.policies import governance
+from app.policies.governance import PolicyParts
 from app.settings import Settings
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.sessions import forget_old as forget_old_sessions
@@ -122,6 +124,7 @@ class Server:
             self.database,
             parts,
             health,
+            PolicyParts(),
             AuditParts(Cursors(vault.derived("audit cursors")), self.tokens),
             SignInParts(vault, self.tokens.mint, Throttle()),
             self.tokens,
@@ -165,6 +168,7 @@ class Server:
             with suppress(SoundstageError):
                 await forget_old(self.database)
                 await forget_old_sessions(self.database)
+                await governance.forget_old(self.database)
                 await forget_used(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from starlette.applications import Starlette
@@ -23,6 +23,7 @@ from app.core import actor
 from app.core.errors import InvalidRequest, NotFound
 from app.observability.metrics import CONTENT_TYPE, Metrics
 from app.observability.requests import ROUTE, Requests
+from app.policies.document import rules_schema
 from app.settings import Settings
 from resolvers.authentication import Authentication
 from resolvers.context import Context, Product
@@ -87,6 +88,7 @@ def _pages(
     routes += [
         Route("/openapi.json", document, methods=["GET"]),
         Route("/schemas/blueprint.json", _blueprint_schema, methods=["GET"]),
+        Route("/schemas/policy-rules.json", _rules_schema, methods=["GET"]),
     ]
     if not settings.production:
         routes += [
@@ -118,9 +120,16 @@ def _audit_export(product: Product, authentication: Authentication, rest: RestSe
 
 async def _blueprint_schema(request: Request) -> Response:
     request.scope[ROUTE] = "blueprint-schema"
-    return Response(
-        orjson.dumps(json_schema.schema(), option=orjson.OPT_INDENT_2), media_type="application/schema+json"
-    )
+    return _schema(json_schema.schema())
+
+
+async def _rules_schema(request: Request) -> Response:
+    request.scope[ROUTE] = "policy-rules-schema"
+    return _schema(rules_schema())
+
+
+def _schema(document: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(document, option=orjson.OPT_INDENT_2), media_type="application/schema+json")
 
 
 async def _front(request: Request) -> Response:

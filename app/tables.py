@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from sqlmodel import SQLModel
 
+from app.agents import models as agents
 from app.audit import models as audit
 from app.environments import models as environments
 from app.federation import models as federation
 from app.idempotency import models as idempotency
 from app.identity import models as identity
 from app.members import models as members
+from app.policies import models as policies
 from app.sign_in import models as sign_in
 from app.tokens import models as tokens
 
-MODELS = (audit, environments, federation, idempotency, identity, members, sign_in, tokens)
+MODELS = (agents, audit, environments, federation, idempotency, identity, members, policies, sign_in, tokens)
 METADATA = SQLModel.metadata

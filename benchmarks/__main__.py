@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import audit, logs, provisioning, storage, tokens
+from benchmarks import audit, logs, policies, provisioning, storage, tokens
 
 PARTS = {
     "provisioning": (
@@ -22,6 +22,11 @@ PARTS = {
         logs.measure,
     ),
     "audit": ("The audit log", "| what | median |\n|---|---|", audit.measure),
+    "policies": (
+        "A policy decision in process",
+        "| engine | rules | median | p99 |\n|---|---|---|---|",
+        policies.measure,
+    ),
     "storage": ("The data layer", "| what | ours | peer | ratio |\n|---|---|---|---|", storage.measure),
     "tokens": ("Tokens", "| what | median | p99 | characters |\n|---|---|---|---|", tokens.measure),
 }

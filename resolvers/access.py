@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import strawberry
@@ -13,7 +15,13 @@ from strawberry.types.field import StrawberryField
 
 from app.audit import service as audit
 from app.core.actor import Kind, Scope
+from app.policies.errors import PolicyDenied
+from app.policies.governance import Question
+from resolvers import judging
 from resolvers.context import Context
+
+#: How often a stream looks whether its agent may still act.
+LOOK_AGAIN_SECONDS = 1.0
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,7 +60,10 @@ class Audit:
 
 
 class Guard(FieldExtension):
-    """Lets a root field resolve only for an actor that may call it."""
+    """Lets a root field resolve only for an actor that may call it; an agent's call also has to pass the policies."""
+
+    #: Whether policies judge the field when an agent calls it.
+    judged = True
 
     def __init__(self, access: Access | None) -> None:
         self.access = access
@@ -62,11 +73,46 @@ class Guard(FieldExtension):
         if self.access is not None:
             context.require_actor().require(Scope(self.access.scope), Kind(self.access.kind))
 
+    def question(self, arguments: Mapping[str, Any]) -> Question:
+        """What policies are asked: a field that reads has the action `<scope>.read`."""
+        access = self.asks_for(arguments)
+        scope = str(access.scope.value) if access is not None else judging.PUBLIC
+        return judging.question(f"{scope}.{Kind.READ}", str(Kind.READ), arguments)
+
+    def asks_for(self, arguments: Mapping[str, Any]) -> Access | None:
+        """What a call takes."""
+        return self.access
+
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Context, None], **arguments: Any
     ) -> Any:
-        self.check(info.context)
-        return await next_(source, info, **arguments)
+        context = info.context
+        self.check(context)
+        if not judging.is_judged(context):
+            return await next_(source, info, **arguments)
+        if not self.judged:
+            await self._tell(context)
+            return await next_(source, info, **arguments)
+        async with judging.judging(context, self.question(arguments)) as judged:
+            await judging.admit(judged)
+            return await next_(source, info, **arguments)
+
+    async def _tell(self, context: Context) -> None:
+        """Records an agent's call that policies do not judge."""
+        work, action = context.governance().work, self.question({}).action
+        audit.record(work, context.require_actor(), action=action, resource="", request_id=context.request_id)
+        await work.commit()
+
+
+class NodeGuard(Guard):
+    """For `node`, which asks for whatever the id is one of."""
+
+    def __init__(self, access: Access, by_prefix: Mapping[str, Access]) -> None:
+        super().__init__(access)
+        self.by_prefix = by_prefix
+
+    def asks_for(self, arguments: Mapping[str, Any]) -> Access | None:
+        return self.by_prefix.get(str(arguments.get("id", "")).partition("_")[0], self.access)
 
 
 class StreamGuard(Guard):
@@ -74,15 +120,36 @@ class StreamGuard(Guard):
 
     def resolve_async(self, next_: Callable[..., Any], source: Any, info: Info[Context, None], **arguments: Any) -> Any:
         self.check(info.context)
-        return next_(source, info, **arguments)
+        if not judging.is_judged(info.context):
+            return next_(source, info, **arguments)
+        return self._stream(next_, source, info, arguments)
+
+    async def _stream(
+        self, next_: Callable[..., Any], source: Any, info: Info[Context, None], arguments: dict[str, Any]
+    ) -> AsyncIterator[Any]:
+        """The items, as long as the agent may act."""
+        context = info.context
+        async with judging.judging(context, self.question(arguments)) as judged:
+            await judging.admit(judged)
+            looked = time.monotonic()
+            async with aclosing(next_(source, info, **arguments)) as items:
+                async for item in items:
+                    if time.monotonic() - looked >= LOOK_AGAIN_SECONDS:
+                        await judged.governance.check_agent(context.require_actor().agent_id)
+                        looked = time.monotonic()
+                    yield item
 
 
 class MutationGuard(Guard):
     """The same for a mutation, which is also one unit of work: change, audit event and commit, or nothing."""
 
-    def __init__(self, access: Access | None, action: str, *, personal: bool) -> None:
+    def __init__(self, access: Access | None, action: str, *, personal: bool, judged: bool) -> None:
         super().__init__(access)
-        self.action, self.personal = action, personal
+        self.action, self.personal, self.judged = action, personal, judged
+
+    def question(self, arguments: Mapping[str, Any]) -> Question:
+        kind = str(self.access.kind.value) if self.access is not None else ""
+        return judging.question(self.action, kind, arguments)
 
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Context, None], **arguments: Any
@@ -91,38 +158,79 @@ class MutationGuard(Guard):
         self.check(context)
         if self.personal:
             context.unbind()
-        if context.replay is not None:
-            return await context.replay()
         try:
-            result = await next_(source, info, **arguments)
-            actor = context.require_actor()
+            return await self._judge(context, self.question(arguments), lambda: next_(source, info, **arguments))
+        finally:
+            if self.personal:
+                context.bind()
+
+    async def _judge(self, context: Context, asked: Question, resolve: Callable[[], Awaitable[Any]]) -> Any:
+        replay = context.replay
+        if not (self.judged and judging.is_judged(context)):
+            return await replay() if replay is not None else await self._change(context, resolve)
+        work = context.work if replay is None else None
+        async with judging.judging(context, asked, work) as judged:
+            if replay is not None:
+                await judging.admit(judged)
+                return await replay()
+            return await self._judged_change(judged, resolve)
+
+    async def _judged_change(self, judged: judging.Judging, resolve: Callable[[], Awaitable[Any]]) -> Any:
+        try:
+            return await self._change(judged.context, resolve, judged)
+        except PolicyDenied as error:
+            await judged.refuse(error)
+            raise
+        except Exception as error:
+            await judged.fail(error)
+            raise
+
+    async def _change(
+        self, context: Context, resolve: Callable[[], Awaitable[Any]], judged: judging.Judging | None = None
+    ) -> Any:
+        try:
+            result = await resolve()
             resource = str(getattr(result, "id", "") or "")
-            touched = str(getattr(result, "audited_as", resource))
-            audit.record(context.work, actor, action=self.action, resource=touched, request_id=context.request_id)
+            if judged is not None:
+                judged.record(resource)
+            elif context.decision is not None:
+                judging.record(context, context.work, context.decision)
+            else:
+                touched = str(getattr(result, "audited_as", resource))
+                actor = context.require_actor()
+                audit.record(context.work, actor, action=self.action, resource=touched, request_id=context.request_id)
             for prepare in context.before_commit:
-                prepare(resource)
+                # What asks the policies returns no object that could be read again: it is asked again.
+                prepare(resource if self.judged else "")
             await context.work.commit()
         finally:
             context.work.discard()
-            if self.personal:
-                context.bind()
+            context.decision = None
         return result
 
 
-def query(description: str, access: Access | None) -> Callable[[F], StrawberryField]:
+def query(description: str, access: Access | None, *, judged: bool = True) -> Callable[[F], StrawberryField]:
     """Declares a root field that reads. Without `access` anybody may call it."""
-    return _field(description, [access or Public()], Guard(access))
+    guard = Guard(access)
+    guard.judged = judged
+    return _field(description, [access or Public()], guard)
+
+
+def node_query(description: str, access: Access, by_prefix: Mapping[str, Access]) -> Callable[[F], StrawberryField]:
+    """Declares the root field that reads anything by its id; the prefix tells what that takes."""
+    return _field(description, [access], NodeGuard(access, by_prefix))
 
 
 def mutation(
-    description: str, access: Access | None, *, audited: str, personal: bool = False
+    description: str, access: Access | None, *, audited: str, personal: bool = False, judged: bool = True
 ) -> Callable[[F], StrawberryField]:
     """Declares a root field that changes something.
 
     `personal`: it changes a person's own account, which is in no organization. Without `access` anybody may call it:
-    then it sets `context.actor` to whom it has found the caller to be.
+    then it sets `context.actor` to whom it has found the caller to be. With `judged=False` policies do not judge an
+    agent's call of it: it is how an agent asks them.
     """
-    guard = MutationGuard(access, audited, personal=personal)
+    guard = MutationGuard(access, audited, personal=personal, judged=judged)
     return _field(description, [access or Public(), Audit(action=audited)], guard)
 
 

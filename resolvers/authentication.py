@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import structlog
 from starlette.requests import HTTPConnection
 
+from app.agents.service import authenticate_agent
 from app.core.errors import Forbidden, SoundstageError
 from app.core.ids import new_id
 from app.federation.bearers import Bearers
+from app.identity.keys import AGENT_PREFIX
 from app.identity.service import authenticate
 from app.observability.requests import REQUEST_ID
 from app.sign_in.sessions import Client, authenticate_cookie
@@ -57,6 +59,8 @@ class Authentication:
         try:
             if token.startswith(JWT_PREFIX):
                 context.actor, context.verified = await self.bearers.actor_behind(token)
+            elif token.startswith(AGENT_PREFIX):
+                context.actor = await authenticate_agent(self.product.database, token)
             else:
                 context.actor = await authenticate(self.product.database, token)
         except TokenRefused as error:

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from strawberry.dataloader import DataLoader
 
+from app.agents.service import Agents
 from app.audit.models import AuditPersonal
 from app.audit.proofs import Proofs
 from app.audit.service import Audit
@@ -25,6 +26,10 @@ from app.federation.service import Federation, FederationParts
 from app.identity.service import Identity
 from app.members.service import Members
 from app.observability.health import Health
+from app.policies.approvals import Approvals
+from app.policies.decisions import Decision
+from app.policies.governance import Governance, PolicyParts
+from app.policies.service import Policies
 from app.sign_in.account import OwnAccount
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.service import SignIn
@@ -44,6 +49,7 @@ class Product:
     database: Database
     environments: Parts
     health: Health
+    policies: PolicyParts
     audit: AuditParts
     sign_in: SignInParts
     tokens: SigningKeys
@@ -72,6 +78,8 @@ class Context:
     client: Client = UNKNOWN
     #: The session cookie that came with it.
     cookie: str | None = None
+    #: What the present mutation decided for an agent; its audit event tells of that instead of the call.
+    decision: Decision | None = None
     #: Headers for the answer, beside those that every answer has: cookies, limits.
     response_headers: MutableHeaders = field(default_factory=MutableHeaders)
     #: What the client sent in `connection_init`.
@@ -104,6 +112,27 @@ class Context:
     def environments(self) -> Environments:
         """The actor's environments."""
         return Environments(self.work, self.require_actor(), self.product.environments)
+
+    @cached_property
+    def agents(self) -> Agents:
+        """The organization's agents."""
+        return Agents(self.work, self.require_actor())
+
+    @cached_property
+    def policies(self) -> Policies:
+        """The organization's policies."""
+        return Policies(self.work, self.require_actor())
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """What people have to approve."""
+        return Approvals(self.work, self.require_actor(), self.product.policies.wakeups)
+
+    def governance(self, work: UnitOfWork | None = None) -> Governance:
+        """Decides calls of agents, in a unit of work of its own unless one is given."""
+        actor = self.require_actor()
+        own = UnitOfWork(self.product.database, actor.organization_id)
+        return Governance(work or own, actor, self.product.policies)
 
     @cached_property
     def identity(self) -> Identity:

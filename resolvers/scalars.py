@@ -17,6 +17,7 @@ BlueprintDocument = NewType("BlueprintDocument", object)
 Duration = NewType("Duration", int)
 JsonWebKeySet = NewType("JsonWebKeySet", object)
 Timestamp = NewType("Timestamp", datetime)
+PolicyRule = NewType("PolicyRule", object)
 
 
 def _blueprint(value: Any) -> Any:
@@ -32,6 +33,12 @@ def _duration(value: Any) -> int:
         raise InvalidRequest(f'{value!r} is not a duration. Examples: 90 (seconds), "30s", "5m", "4h".') from error
 
 
+def _rule(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise InvalidRequest("A rule is a JSON object with a `type`.")
+    return value
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     BlueprintDocument: strawberry.scalar(
         name="BlueprintDocument",
@@ -39,6 +46,16 @@ SCALARS: dict[object, ScalarDefinition] = {
         "Its JSON Schema is at `/schemas/blueprint.json`; text gives errors with line and column.",
         serialize=lambda value: value,
         parse_value=_blueprint,
+    ),
+    PolicyRule: strawberry.scalar(
+        name="PolicyRule",
+        description="A rule of a policy: a JSON object with a `type` and its snake_case fields. Types: `rate_limit`, "
+        "`action_allowlist`, `action_denylist`, `resource_allow`, `resource_deny`, `argument_schema`, "
+        "`attribute_match`, `time_window`, `budget`, `require_approval`, `egress_allow`, `concurrency`, `cedar`. "
+        "Their JSON Schema is at `/schemas/policy-rules.json`. Actions and resources are globs: `orders.*`; `read`, "
+        "`write` and `admin` match every operation of that kind.",
+        serialize=lambda value: value,
+        parse_value=_rule,
     ),
     Duration: strawberry.scalar(
         name="Duration",

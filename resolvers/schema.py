@@ -14,34 +14,37 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult, Info
 from strawberry.types.graphql import OperationType
 
-from app.core.clock import now
-from app.core.ids import is_id
-from resolvers.access import query
+from resolvers.access import node_query
+from resolvers.agents.mutations import AgentMutations
+from resolvers.agents.queries import AgentQueries
+from resolvers.agents.types import Agent
 from resolvers.audit.mutations import AuditMutations
-from resolvers.audit.queries import AUDIT, AuditQueries
+from resolvers.audit.queries import AuditQueries
 from resolvers.audit.subscriptions import AuditSubscriptions
-from resolvers.audit.types import AuditEvent, event
+from resolvers.audit.types import AuditEvent
 from resolvers.context import Context
 from resolvers.documents import Named, Parsed, Validated
 from resolvers.environments.mutations import EnvironmentMutations
-from resolvers.environments.queries import READ, EnvironmentQueries
+from resolvers.environments.queries import EnvironmentQueries
 from resolvers.environments.subscriptions import EnvironmentSubscriptions
-from resolvers.environments.types import Environment, environment
+from resolvers.environments.types import Environment
 from resolvers.errors import ClientErrors
 from resolvers.federation.mutations import FederationMutations
-from resolvers.federation.queries import READ as FEDERATION
 from resolvers.federation.queries import FederationQueries
-from resolvers.federation.types import FederationProvider, provider
+from resolvers.federation.types import FederationProvider
 from resolvers.identity.mutations import IdentityMutations
-from resolvers.identity.queries import CREDENTIALS, ORGANIZATION, IdentityQueries
-from resolvers.identity.types import ApiKey, Organization, api_key, organization
+from resolvers.identity.queries import ORGANIZATION, IdentityQueries
+from resolvers.identity.types import ApiKey, Organization
 from resolvers.limits import MOST_TOKENS, Limits
 from resolvers.members.mutations import MemberMutations
-from resolvers.members.queries import ADMIN as INVITATIONS
-from resolvers.members.queries import READ as MEMBERS
 from resolvers.members.queries import MemberQueries
-from resolvers.members.types import Invitation, Member, invitation, member
+from resolvers.members.types import Invitation, Member
 from resolvers.node import Id, Node
+from resolvers.nodes import BY_PREFIX, node
+from resolvers.policies.mutations import PolicyMutations
+from resolvers.policies.queries import PolicyQueries
+from resolvers.policies.subscriptions import PolicySubscriptions
+from resolvers.policies.types import Approval, Policy
 from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
 from resolvers.sign_in.mutations import SignInMutations
@@ -51,62 +54,35 @@ from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
 
 
-async def node(context: Context, node_id: str) -> Node | None:
-    """The object of any type with this id, where the actor may read it."""
-    actor = context.require_actor()
-    if is_id(node_id, "env"):
-        actor.require(READ.scope, READ.kind)
-        found = await context.environments.find(node_id)
-        return environment(found) if found else None
-    if is_id(node_id, "key"):
-        actor.require(CREDENTIALS.scope, CREDENTIALS.kind)
-        key = await context.identity.key(node_id)
-        return api_key(key) if key else None
-    if is_id(node_id, "usr"):
-        actor.require(MEMBERS.scope, MEMBERS.kind)
-        person = await context.members.find(node_id)
-        return member(person) if person else None
-    if is_id(node_id, "inv"):
-        actor.require(INVITATIONS.scope, INVITATIONS.kind)
-        offer = await context.members.invitation(node_id)
-        return invitation(offer, now()) if offer else None
-    if is_id(node_id, "fed"):
-        actor.require(FEDERATION.scope, FEDERATION.kind)
-        trusted = await context.federation.provider(node_id)
-        return provider(trusted, context.product.federation) if trusted else None
-    if is_id(node_id, "evt"):
-        actor.require(AUDIT.scope, AUDIT.kind)
-        recorded = await context.audit.event(node_id)
-        return event(recorded) if recorded else None
-    if is_id(node_id, "org"):
-        actor.require(ORGANIZATION.scope, ORGANIZATION.kind)
-        return organization(await context.identity.organization()) if node_id == actor.organization_id else None
-    return None
-
-
 @strawberry.type(description="Everything that can be read.")
 class Query(
+    AgentQueries,
     AuditQueries,
     EnvironmentQueries,
     FederationQueries,
     IdentityQueries,
     MemberQueries,
+    PolicyQueries,
     SignInQueries,
     SystemQueries,
     TokenQueries,
 ):
-    @query("The object with this id, of whatever type; null where none is visible to you.", ORGANIZATION)
+    @node_query(
+        "The object with this id, of whatever type; null where none is visible to you.", ORGANIZATION, BY_PREFIX
+    )
     async def node(self, info: Info[Context, None], id: Id) -> Node | None:
         return await node(info.context, id)
 
 
 @strawberry.type(description="Everything that can be changed. Each field is one transaction.")
 class Mutation(
+    AgentMutations,
     AuditMutations,
     EnvironmentMutations,
     FederationMutations,
     IdentityMutations,
     MemberMutations,
+    PolicyMutations,
     SignInMutations,
     TokenMutations,
 ):
@@ -114,7 +90,7 @@ class Mutation(
 
 
 @strawberry.type(description="Everything that can be watched. Each stream resumes with `after` and tells its gaps.")
-class Subscription(EnvironmentSubscriptions, AuditSubscriptions):
+class Subscription(AuditSubscriptions, EnvironmentSubscriptions, PolicySubscriptions):
     pass
 
 
@@ -181,7 +157,18 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[AuditEvent, Environment, ApiKey, FederationProvider, Organization, Member, Invitation],
+        types=[
+            Agent,
+            Approval,
+            AuditEvent,
+            Environment,
+            ApiKey,
+            FederationProvider,
+            Organization,
+            Member,
+            Invitation,
+            Policy,
+        ],
         directives=[rest],
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -41,6 +41,12 @@ _SCALARS: dict[str, Schema] = {
         "oneOf": [{"type": "string"}, {"$ref": "/schemas/blueprint.json"}],
         "description": "The document as YAML or JSON text, or the same as an object.",
     },
+    "PolicyRule": {
+        "type": "object",
+        "properties": {"type": {"type": "string"}},
+        "required": ["type"],
+        "description": "A rule, as `/schemas/policy-rules.json` describes each type.",
+    },
     "Duration": {
         "oneOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$"}],
         "description": "Seconds, or text such as `30s`, `5m`, `4h`.",

@@ -24,7 +24,8 @@ from app.core.errors import (
 from app.idempotency.service import Answer, AnswerLost, Attempt, Idempotency
 from resolvers.context import Context
 from resolvers.node import Node
-from resolvers.schema import SoundstageSchema, node
+from resolvers.nodes import node
+from resolvers.schema import SoundstageSchema
 from rest_compat.binding import bind, takes_body
 from rest_compat.conditional import etag, unchanged, version_wanted
 from rest_compat.dialects import DIALECTS, Answered, Dialect
@@ -107,7 +108,8 @@ class RestRoute:
     ) -> Response:
         body = await _read(request)
         key = request.headers.get("idempotency-key")
-        if key is None or self.operation.method not in ("POST", "PUT", "PATCH") or context.actor is None:
+        changing = self.operation.is_mutation and self.operation.method in ("POST", "PUT", "PATCH")
+        if key is None or not changing or context.actor is None:
             return await self._run(request, path, body, context, headers)
         idempotency = Idempotency(context.product.database, context.actor, context.product.environments.vault)
         attempt = await idempotency.begin(key, request.method, request.url.path, body)

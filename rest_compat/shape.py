@@ -90,9 +90,11 @@ Convert = Callable[[Any], Any]
 
 
 def converter(made: Shape) -> Convert | None:
-    """Turns data into what REST shows: enums in lower case. None where nothing is to be turned."""
+    """Turns data into what REST shows: enums in lower case, times with a `Z`. None where nothing is to be turned."""
     if isinstance(made.type, GraphQLEnumType):
         convert: Convert | None = str.lower
+    elif made.type.name == "DateTime":
+        convert = _utc
     else:
         parts = [(key, found) for key, part in made.fields.items() if (found := converter(part)) is not None]
         convert = _object_converter(parts) if parts else None
@@ -101,6 +103,11 @@ def converter(made: Shape) -> Convert | None:
     for _ in made.lists:
         convert = _list_converter(convert)
     return _nullable(convert)
+
+
+def _utc(moment: str) -> str:
+    """UTC as the documented APIs write it: with a `Z`."""
+    return moment.removesuffix("+00:00") + "Z" if moment.endswith("+00:00") else moment
 
 
 def _nullable(convert: Convert) -> Convert:

@@ -9,6 +9,7 @@ import orjson
 from app.blueprints import json_schema
 from app.cli import help_texts
 from app.contract import contract
+from app.policies.document import rules_schema
 from resolvers.schema import build_schema
 from rest_compat import openapi
 from rest_compat.service import operations
@@ -23,6 +24,7 @@ def generated() -> dict[str, str]:
         "schema.graphql": build_schema().as_str() + "\n",
         "openapi.json": _json(document),
         "schemas/blueprint.json": _json(json_schema.schema()),
+        "schemas/policy-rules.json": _json(rules_schema()),
         **{f"tests/cli/golden/{name}": text for name, text in help_texts.files().items()},
     }
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Delete, Insert, Select, Table, Update, bindparam, delete, insert, select, update
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
 
@@ -155,6 +156,20 @@ def adding_or_changing(model: type[SQLModel], keys: Sequence[str], changes: Mapp
     rows = table(model)
     values: dict[str, Any] = {column.name: bindparam(column.name, type_=column.type) for column in rows.columns}
     return postgresql.insert(rows).values(values).on_conflict_do_update(index_elements=keys, set_=changes)
+
+
+def adding_where_missing(model: type[SQLModel]) -> Insert:
+    """A new row with all columns; nothing where one with this key is there."""
+    return _InsertMissing(table(model))
+
+
+class _InsertMissing(Insert):
+    inherit_cache = True
+
+
+@compiles(_InsertMissing)
+def _insert_missing(element: Any, compiler: Any, **options: Any) -> str:
+    return f"{compiler.visit_insert(element, **options)} ON CONFLICT DO NOTHING"
 
 
 def changing(model: type[SQLModel]) -> Update:

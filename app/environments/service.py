@@ -159,7 +159,7 @@ class Environments:
             id=new_id("env"),
             organization_id=self.actor.organization_id,
             name=_name(name if name is not None else blueprint.name or "environment"),
-            created_by=self.actor.user_id,
+            created_by=self.actor.user_id or self.actor.agent_id,
             blueprint=blueprint.model_dump(mode="json"),
             source=source if isinstance(source, str) else "",
             secrets=self.parts.vault.seal(secrets),

@@ -1,4 +1,7 @@
-"""API keys: `sk_live_` + 30 random base62 characters + 6 of checksum, so that a mistyped key is refused unread."""
+"""Keys that are shown once: a prefix, 30 random base62 characters and 6 of checksum.
+
+The prefix says what it is: `sk_live_` an API key, `cred_` an agent's credential. A mistyped key is refused unread.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,25 @@ import zlib
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 PREFIX = "sk_live_"
-_FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{36}}")
+AGENT_PREFIX = "cred_"
+_BODY = re.compile(r"[0-9A-Za-z]{36}")
 
 
-def new_key() -> str:
+def new_key(prefix: str = PREFIX) -> str:
     """A new key with 178 bits of randomness."""
     body = "".join(secrets.choice(_ALPHABET) for _ in range(30))
-    return PREFIX + body + _checksum(body)
+    return prefix + body + _checksum(body)
 
 
-def well_formed(key: str) -> bool:
-    """Whether form and checksum are right."""
-    return _FORM.fullmatch(key) is not None and key[-6:] == _checksum(key[len(PREFIX) : -6])
+def well_formed(key: str, prefix: str = PREFIX) -> bool:
+    """Whether prefix, form and checksum are right."""
+    body = key.removeprefix(prefix)
+    return body != key and _BODY.fullmatch(body) is not None and body[-6:] == _checksum(body[:-6])
+
+
+def shown(key: str) -> str:
+    """The first characters, by which a person recognizes a key."""
+    return key[:12]
 
 
 def fingerprint(key: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import Index, UniqueConstraint, false
+from sqlalchemy import BigInteger, Index, UniqueConstraint, false, true
 from sqlmodel import Field
 
 from app.core.actor import Role
@@ -21,6 +21,13 @@ class Plan(enum.StrEnum):
     ENTERPRISE = "enterprise"
 
 
+class DefaultDecision(enum.StrEnum):
+    """What is decided for an agent where no policy says anything."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
 class Organization(Record):
     """A tenant: everything belongs to one."""
 
@@ -29,6 +36,15 @@ class Organization(Record):
     plan: Plan = Field(sa_type=Choice(Plan))
     #: For the enterprise plan, whose quota is the organization's own.
     requests_per_minute: int | None = None
+    #: The kill switch: off, no agent's credential opens anything.
+    agents_enabled: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    default_decision: DefaultDecision = Field(
+        default=DefaultDecision.ALLOW, sa_type=Choice(DefaultDecision), sa_column_kwargs={"server_default": "allow"}
+    )
+    #: Raised by each change of a policy: what is compiled from an older one is not used any more.
+    policy_revision: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    #: The position of the last item of `policyDecisions`.
+    decision_position: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     created_at: datetime = Field(sa_type=Moment)
     version: int = 1
 

@@ -128,11 +128,7 @@ def add_key(
     clock: Clock = now,
 ) -> tuple[ApiKey, str]:
     """A new API key: its record, and the key itself, which is not kept."""
-    unknown = sorted(set(scopes) - SCOPES)
-    if unknown or not scopes:
-        raise InvalidRequest(
-            f"Unknown scopes: {', '.join(unknown) or 'none given'}. Known are {', '.join(sorted(SCOPES))}."
-        )
+    check_scopes(scopes)
     key, moment = keys.new_key(), clock()
     if expires_at is not None and expires_at <= moment:
         raise InvalidRequest("'expiresAt' lies in the past.")
@@ -141,7 +137,7 @@ def add_key(
         organization_id=organization_id,
         user_id=user_id,
         name=name,
-        prefix=key[:12],
+        prefix=keys.shown(key),
         hash=keys.fingerprint(key),
         scopes=sorted(scopes),
         created_at=moment,
@@ -149,6 +145,20 @@ def add_key(
     )
     work.write(repository.ADD_KEY, **record.__dict__)
     return record, key
+
+
+def check_scopes(scopes: list[str], giver: Actor | None = None) -> None:
+    """Raises `InvalidRequest` for scopes that are unknown, or beyond the giver's own."""
+    unknown = sorted(set(scopes) - SCOPES)
+    if unknown or not scopes:
+        raise InvalidRequest(
+            f"Unknown scopes: {', '.join(unknown) or 'none given'}. Known are {', '.join(sorted(SCOPES))}."
+        )
+    if giver is None or ALL_SCOPES in giver.scopes:
+        return
+    beyond = sorted(set(scopes) - giver.scopes)
+    if beyond:
+        raise InvalidRequest(f"Your own credential lacks {', '.join(beyond)}; it cannot give them away.")
 
 
 class Identity:
@@ -182,9 +192,7 @@ class Identity:
 
     def create_key(self, name: str, scopes: list[str], expires_at: datetime | None = None) -> tuple[ApiKey, str]:
         """A new key in the actor's own role: nobody gives away more than they have."""
-        beyond = [scope for scope in scopes if ALL_SCOPES not in self.actor.scopes and scope not in self.actor.scopes]
-        if beyond:
-            raise InvalidRequest(f"Your own credential lacks {', '.join(sorted(beyond))}; it cannot give them away.")
+        check_scopes(scopes, self.actor)
         return add_key(
             self.work,
             self.actor.organization_id,

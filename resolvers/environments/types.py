@@ -126,7 +126,7 @@ class Environment(Node):
     retry_at: datetime | None = strawberry.field(description="When a failed environment is tried again by itself.")
     auto_shutdown: int | None = strawberry.field(description="Seconds from ready to an automatic stop; null for none.")
     shutdown_at: datetime | None = strawberry.field(description="When it stops by itself.")
-    created_by: strawberry.ID = strawberry.field(description="The user who created it.")
+    created_by: strawberry.ID = strawberry.field(description="The user, or the agent, who created it.")
     created_at: datetime = strawberry.field(description="When it was created.")
     updated_at: datetime = strawberry.field(description="When it last changed visibly.")
     ready_at: datetime | None = strawberry.field(description="When all services were ready; null when it does not run.")

@@ -9,6 +9,7 @@ from app.core.actor import Kind, Scope
 from app.core.paging import decode_cursor, page_size
 from app.identity import models
 from resolvers.access import Access, query
+from resolvers.agents.types import agent
 from resolvers.context import Context
 from resolvers.identity.types import ApiKey, Viewer, api_key, organization
 from resolvers.node import After, Connection, First, connection
@@ -22,12 +23,14 @@ class IdentityQueries:
     @query("Who is asking.", ORGANIZATION)
     async def viewer(self, info: Info[Context, None]) -> Viewer:
         actor = info.context.require_actor()
-        user = await info.context.identity.user()
+        asking = await info.context.agents.get(actor.agent_id) if actor.agent_id else None
+        user = await info.context.identity.user() if asking is None else None
         return Viewer(
-            user_id=strawberry.ID(user.id),
-            name=user.name,
-            email=user.email,
-            role=actor.role,
+            user_id=strawberry.ID(user.id) if user else None,
+            name=user.name if user else asking.name if asking else "",
+            email=user.email if user else None,
+            role=actor.role if user else None,
+            agent=agent(asking) if asking else None,
             scopes=sorted(actor.scopes),
             organization=organization(await info.context.identity.organization()),
         )

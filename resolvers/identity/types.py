@@ -8,6 +8,7 @@ import strawberry
 
 from app.core.actor import Role
 from app.identity import models
+from resolvers.agents.types import Agent
 from resolvers.node import Node
 
 MemberRole = Role
@@ -25,10 +26,13 @@ class Organization(Node):
 
 @strawberry.type(description="Who is asking: the holder of the credential of this request.")
 class Viewer:
-    user_id: strawberry.ID = strawberry.field(description="The member in whose role the credential acts.")
-    name: str = strawberry.field(description="The member's name.")
-    email: str = strawberry.field(description="The member's address.")
-    role: MemberRole = strawberry.field(description="The member's role.")
+    user_id: strawberry.ID | None = strawberry.field(
+        description="The member in whose role the credential acts; null for an agent."
+    )
+    name: str = strawberry.field(description="The member's, or the agent's, name.")
+    email: str | None = strawberry.field(description="The member's address; null for an agent.")
+    role: MemberRole | None = strawberry.field(description="The member's role; null for an agent.")
+    agent: Agent | None = strawberry.field(description="The agent that asks; null for a member.")
     scopes: list[str] = strawberry.field(description="What the credential is limited to; `*` for no limit.")
     organization: Organization = strawberry.field(description="The organization of the credential.")
 

@@ -14,11 +14,12 @@ import pytest
 from app.core.actor import Kind, Role, Scope
 from resolvers.access import root_access
 from resolvers.schema import build_schema
-from tests.support.samples import SAMPLES, document, facts, of_operators, root_fields
+from tests.support.preparations import PREPARATIONS
+from tests.support.samples import SAMPLES, Facts, document, facts, of_operators, root_fields
 from tests.support.serving import Client, Served
 
 TABLE = Path(__file__).with_name("roles.tsv")
-ROLES = ("owner", "admin", "member", "viewer", "nobody")
+ROLES = ("owner", "admin", "member", "viewer", "agent", "nobody")
 REFUSED = {"FORBIDDEN", "UNAUTHORIZED"}
 
 with TABLE.open(encoding="utf-8") as lines:
@@ -47,7 +48,7 @@ def test_the_table_has_a_row_for_every_operation() -> None:
 async def test_a_role_gets_what_the_table_says(shared: Served, name: str, role: str) -> None:
     owner = await shared.newcomer()
     known = await facts(owner, SAMPLES[name])
-    client = owner.with_key(None) if role == "nobody" else await owner.as_(Role(role))
+    client = await _as(owner, role, known)
 
     code = await _code(client, name, SAMPLES[name].arguments(known))
 
@@ -99,8 +100,20 @@ async def test_a_reading_key_does_not_write(shared: Served, name: str) -> None:
 
 
 def _given_away(name: str) -> list[str]:
-    """Nobody gives away more than they have: who makes a key needs the scopes that it is to have."""
-    return ["environments:read"] if name == "Mutation.createApiKey" else []
+    """What an operation takes beside its own scope: nobody gives away more than they have, and only an agent itself
+    settles what it used without being permitted to write policies."""
+    beside = {
+        "Mutation.createApiKey": ["environments:read"],
+        "Mutation.enrollAgent": ["*"],
+        "Mutation.settleUsage": ["policies:write"],
+    }
+    return beside.get(name, [])
+
+
+async def _as(owner: Client, role: str, known: Facts) -> Client:
+    if role == "agent":
+        return owner.with_key(known.known.get("credential") or (await PREPARATIONS["governed"](owner))["credential"])
+    return owner.with_key(None) if role == "nobody" else await owner.as_(Role(role))
 
 
 async def _code(client: Client, name: str, arguments: dict[str, object]) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from rest_compat.binding import bind
 from tests.support.preparations import sealed
-from tests.support.routes import facts_for, path_of, request
+from tests.support.routes import facts_for, path_of, payload, request
 from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS, Facts, RouteSample, caller, facts, steady
 from tests.support.serving import Client, Served
 from tests.support.sockets import connected
@@ -53,8 +53,7 @@ async def test_a_route_gives_what_its_operation_gives(shared: Served, name: str)
         await sealed(client)
 
     body = (await request(one, name, for_rest)).json()
-    enveloped = isinstance(body, dict) and "data" in body and not OPERATIONS[name].raw
-    by_rest = body["data"] if enveloped else body
+    by_rest = payload(name, body)
     by_graphql = await _by_graphql(await caller(other, ROUTE_SAMPLES[name]), name, _variables(name, for_graphql))
 
     assert by_rest not in (None, [], {})

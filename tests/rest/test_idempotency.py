@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 CHANGING = [
     name
     for name, route in ROUTES.items()
-    if route.method in ("POST", "PUT", "PATCH") and not ROUTE_SAMPLES[name].session
+    if route.is_mutation and route.method in ("POST", "PUT", "PATCH") and not ROUTE_SAMPLES[name].session
 ]
 KEY = {"Idempotency-Key": "once-and-only-once"}
 BODY = {"blueprint": BLUEPRINT, "name": "once"}
@@ -136,10 +136,10 @@ async def _age(client: Client) -> None:
 
 
 async def _effects(client: Client) -> Any:
+    governed = "agents { nodes { id version } } policies { nodes { id version } } approvals { nodes { id status } }"
     people = "members { nodes { id role } } invitations { nodes { id status } } roles { id version }"
-    query = (
-        f"{{ environments {{ nodes {{ id name generation desiredStatus }} }} apiKeys {{ nodes {{ id }} }} {people} }}"
-    )
+    environments = "environments { nodes { id name generation desiredStatus } } apiKeys { nodes { id } }"
+    query = f"{{ {environments} {people} {governed} }}"
     return await client.data(query)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,6 +16,9 @@ from tests.support.tenants import PASSWORD
 from tests.support.waiting import until
 
 Known = dict[str, str]
+#: What the policy of `governed` wants approved.
+APPROVED_ACTION = "private.refund"
+_numbers = itertools.count(1)
 
 
 async def _email(client: Client) -> Known:
@@ -68,6 +72,31 @@ async def _provider(client: Client) -> Known:
     return {"provider": (await client.data(asked, {"input": described}))["registerFederationProvider"]["id"]}
 
 
+async def _governed(client: Client) -> Known:
+    """An agent, a policy, an approval that the agent asked for, and an evaluation to settle."""
+    rules, number = [{"type": "require_approval", "actions": [APPROVED_ACTION]}], next(_numbers)
+    made = await client.data(
+        "mutation ($agent: String!, $policy: String!, $rules: [PolicyRule!]!) {"
+        " enrollAgent(input: {name: $agent}) { id credential }"
+        " createPolicy(input: {name: $policy, rules: $rules}) { id } }",
+        {"agent": f"private-agent-{number}", "policy": f"private-policy-{number}", "rules": rules},
+    )
+    agent = made["enrollAgent"]
+    asked = await client.with_key(agent["credential"]).data(
+        "mutation ($action: String!) {"
+        ' asked: evaluatePolicy(input: {action: $action, resource: "private-order"}) { approvalId }'
+        ' allowed: evaluatePolicy(input: {action: "private.read"}) { id } }',
+        {"action": APPROVED_ACTION},
+    )
+    return {
+        "agent": agent["id"],
+        "credential": agent["credential"],
+        "policy": made["createPolicy"]["id"],
+        "approval": asked["asked"]["approvalId"],
+        "decision": asked["allowed"]["id"],
+    }
+
+
 async def _sealed(client: Client) -> Known:
     return {"event": await sealed(client)}
 
@@ -101,6 +130,7 @@ PREPARATIONS: dict[str, Callable[[Client], Awaitable[Known]]] = {
     "reset": _reset,
     "provider": _provider,
     "sealed": _sealed,
+    "governed": _governed,
     "second_factor": _second_factor,
     "confirmed_factor": _confirmed_factor,
 }

@@ -33,6 +33,10 @@ PREFIXES = {
     "session": "sis",
     "provider": "fed",
     "event": "evt",
+    "agent": "agt",
+    "policy": "pol",
+    "approval": "apr",
+    "decision": "dec",
 }
 #: Of the right form, and nobody's.
 MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in PREFIXES.values()}
@@ -113,6 +117,24 @@ def _id(facts: Facts) -> dict[str, Any]:
 PROVIDER = {"name": "Cluster", "issuer": "http://127.0.0.1:9", "scopes": ["environments:read"]}
 FEDERATED = {"audience": "https://other.example/org_1", "scopes": ["federation:read"], "lifetimeSeconds": 60}
 
+
+def _agent(facts: Facts) -> dict[str, Any]:
+    return {"id": facts["agent"]}
+
+
+def _policy(facts: Facts) -> dict[str, Any]:
+    return {"id": facts["policy"]}
+
+
+def _approval(facts: Facts) -> dict[str, Any]:
+    return {"id": facts["approval"]}
+
+
+RULES = [{"type": "rate_limit", "max_requests_per_minute": 1000}]
+DRAFT = {"name": "draft", "rules": RULES}
+SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
+
+
 SAMPLES: dict[str, Sample] = {
     "Query.environment": Sample(_id),
     "Query.environments": Sample(),
@@ -137,6 +159,15 @@ SAMPLES: dict[str, Sample] = {
     "Query.auditInclusionProof": Sample(lambda facts: {"eventId": facts["event"]}, given="", needs=("sealed",)),
     "Query.auditConsistencyProof": Sample(lambda _: {"from": 1, "to": 2}, given="", needs=("sealed",)),
     "Query.verifyAuditLog": Sample(given="", needs=("sealed",)),
+    "Query.agent": Sample(_agent, given="", needs=("governed",)),
+    "Query.agents": Sample(given=""),
+    "Query.policy": Sample(_policy, given="", needs=("governed",)),
+    "Query.policies": Sample(given=""),
+    "Query.policyVersions": Sample(_policy, given="", needs=("governed",)),
+    "Query.approval": Sample(_approval, given="", needs=("governed",)),
+    "Query.approvals": Sample(given=""),
+    "Query.explainDecision": Sample(lambda _: {"input": {"action": "orders.refund", "resource": "orders/1"}}, given=""),
+    "Query.backtestPolicy": Sample(lambda _: {"input": {"draft": DRAFT, **SPAN}}, given=""),
     "Query.liveness": Sample(),
     "Query.health": Sample(),
     "Query.readiness": Sample(),
@@ -216,6 +247,33 @@ SAMPLES: dict[str, Sample] = {
     "Mutation.removeFederationProvider": Sample(lambda facts: {"id": facts["provider"]}, given="", needs=("provider",)),
     "Mutation.eraseAuditPersonalData": Sample(lambda facts: {"userId": facts["member"]}, given=""),
     "Subscription.auditLog": Sample(lambda _: {"follow": False}, given=""),
+    "Mutation.enrollAgent": Sample(lambda _: {"input": {"name": "order-processor"}}, given=""),
+    "Mutation.updateAgent": Sample(
+        lambda facts: {**_agent(facts), "input": {"description": "renamed"}}, given="", needs=("governed",)
+    ),
+    "Mutation.suspendAgent": Sample(_agent, given="", needs=("governed",)),
+    "Mutation.resumeAgent": Sample(_agent, given="", needs=("governed",)),
+    "Mutation.rotateAgentCredential": Sample(_agent, given="", needs=("governed",)),
+    "Mutation.retireAgent": Sample(_agent, given="", needs=("governed",)),
+    "Mutation.setAgentsEnabled": Sample(lambda _: {"enabled": True}, given=""),
+    "Mutation.createPolicy": Sample(lambda _: {"input": {"name": "made", "rules": RULES}}, given=""),
+    "Mutation.updatePolicy": Sample(
+        lambda facts: {**_policy(facts), "input": {"description": "renamed"}}, given="", needs=("governed",)
+    ),
+    "Mutation.setPolicyMode": Sample(
+        lambda facts: {**_policy(facts), "mode": "MONITOR"}, given="", needs=("governed",)
+    ),
+    "Mutation.archivePolicy": Sample(_policy, given="", needs=("governed",)),
+    "Mutation.setDefaultDecision": Sample(lambda _: {"decision": "ALLOW"}, given=""),
+    "Mutation.approveRequest": Sample(_approval, given="", needs=("governed",)),
+    "Mutation.denyRequest": Sample(_approval, given="", needs=("governed",)),
+    "Mutation.evaluatePolicy": Sample(
+        lambda _: {"input": {"action": "orders.refund", "resource": "orders/1", "dryRun": True}}, given=""
+    ),
+    "Mutation.settleUsage": Sample(
+        lambda facts: {"id": facts["decision"], "usage": {"tokens": 1}}, given="", needs=("governed",)
+    ),
+    "Subscription.policyDecisions": Sample(lambda _: {"follow": False}, given=""),
     "Subscription.environmentProgress": Sample(_id, given="terminated"),
     "Subscription.environmentLogs": Sample(_id, given="terminated"),
 }
@@ -293,6 +351,28 @@ ROUTE_SAMPLES: dict[str, RouteSample] = {
     "EraseAuditPersonalData": RouteSample(lambda facts: {"user_id": facts["member"]}, given=""),
     "FollowAuditLog": RouteSample(query={"follow": "false"}, given=""),
     "ListAuditLogs": RouteSample(query={"result": "allowed", "limit": "10"}, given=""),
+    "EnrollAgent": RouteSample(body={"name": "order-processor", "metadata": {"team": "commerce"}}, given=""),
+    "ListAgents": RouteSample(query={"limit": "10"}, given="", needs=("governed",)),
+    "GetAgent": RouteSample(_agent, given="", needs=("governed",)),
+    "UpdateAgent": RouteSample(_agent, body={"description": "renamed"}, given="", needs=("governed",)),
+    "SuspendAgent": RouteSample(_agent, given="", needs=("governed",)),
+    "ResumeAgent": RouteSample(_agent, given="", needs=("governed",)),
+    "RotateAgentCredential": RouteSample(_agent, body={"overlap": "1h"}, given="", needs=("governed",)),
+    "RetireAgent": RouteSample(_agent, given="", needs=("governed",)),
+    "CreatePolicy": RouteSample(body={"name": "made", "scope": "org", "rules": RULES}, given=""),
+    "ListPolicies": RouteSample(query={"limit": "10"}, given="", needs=("governed",)),
+    "GetPolicy": RouteSample(_policy, given="", needs=("governed",)),
+    "UpdatePolicy": RouteSample(_policy, body={"description": "renamed"}, given="", needs=("governed",)),
+    "EvaluatePolicy": RouteSample(body={"action": "orders.refund", "resource": "orders/1"}, given=""),
+    "SettleUsage": RouteSample(
+        lambda facts: {"id": facts["decision"]}, body={"tokens": 1}, given="", needs=("governed",)
+    ),
+    "ExplainDecision": RouteSample(body={"action": "orders.refund", "resource": "orders/1"}, given=""),
+    "BacktestPolicy": RouteSample(body={"draft": DRAFT, **SPAN}, given=""),
+    "ListApprovals": RouteSample(query={"limit": "10"}, given="", needs=("governed",)),
+    "GetApproval": RouteSample(_approval, given="", needs=("governed",)),
+    "ApproveRequest": RouteSample(_approval, given="", needs=("governed",)),
+    "DenyRequest": RouteSample(_approval, given="", needs=("governed",)),
     "GetHealth": RouteSample(),
     "GetLiveness": RouteSample(),
     "GetReadiness": RouteSample(),
@@ -398,10 +478,13 @@ _CHANGING = [
     (re.compile(r"\beyJ[0-9A-Za-z_.-]+"), "<jwt>"),
     (re.compile(r"\b(owner|admin|member|viewer|guest)\d+@example\.com"), r"\1@example.com"),
     (re.compile(r"\b(Organization|owner) ?\d+"), r"\1"),
+    (re.compile(r"private-(agent|policy)-\d+"), r"private-\1"),
+    (re.compile(r"\b[0-9a-f]{64}\b"), "<hash>"),
+    (re.compile(r"(cred|sk_live)_[0-9A-Za-z]{6,36}"), r"\1_"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "<time>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
     (re.compile(r"eyJ[\w.-]+"), "<token>"),
-    (re.compile(r'("(?:port|pid|uptimeSeconds)": ?)\d+'), r"\1 0"),
+    (re.compile(r'("(?:port|pid|uptimeSeconds|tookMicroseconds|took_microseconds)": ?)\d+'), r"\1 0"),
 ]
 
 

@@ -45,6 +45,16 @@ def test_a_mistyped_key_is_recognized() -> None:
         assert not keys.well_formed(wrong)
 
 
+def test_a_key_is_of_its_prefix_only() -> None:
+    credential = keys.new_key(keys.AGENT_PREFIX)
+
+    assert re.fullmatch(r"cred_[0-9A-Za-z]{36}", credential)
+    assert keys.well_formed(credential, keys.AGENT_PREFIX)
+    assert not keys.well_formed(credential)
+    assert not keys.well_formed(keys.new_key(), keys.AGENT_PREFIX)
+    assert not keys.well_formed(credential.removeprefix(keys.AGENT_PREFIX), keys.AGENT_PREFIX)
+
+
 async def test_a_mistyped_key_asks_no_database() -> None:
     class Nothing:
         name = "sqlite"
