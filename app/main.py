@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.audit.cursors import Cursors
 from app.audit.sealer import Sealer
 from app.audit.service import Parts as AuditParts
+from app.audit.signing import Signer
 from app.core.errors import SoundstageError
 from app.core.ids import new_id
 from app.core.streams import Wakeups
@@ -79,10 +80,12 @@ def node_name(data_dir: Path) -> str:
 class Server:
     """A running product: `await Server(settings).open()`, then serve `app`, then `close`."""
 
-    def __init__(self, settings: Settings, *, engine: Engine | None = None) -> None:
+    def __init__(self, settings: Settings, *, engine: Engine | None = None, signer: Signer | None = None) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self.engine: Engine = engine or ProcessEngine(settings.data_dir)
+        #: Signs the audit log's checkpoints: the installation's own keys, unless others are given.
+        self._signer = signer
         self.app: ASGIApp = _not_open
         self.tracing = Tracing()
         self._duties: list[asyncio.Task[None]] = []
@@ -117,29 +120,13 @@ class Server:
             events=events,
             isolation=settings.isolation,
         )
-        health = Health({"database": lambda: ping(self.database), "engine": self.engine.capabilities})
         self.tokens = await SigningKeys(self.database, vault, issuer=settings.own_issuer).open()
-        federation = FederationParts(self.tokens, settings.allow_private_providers)
-        self.product = Product(
-            self.database,
-            parts,
-            health,
-            PolicyParts(),
-            AuditParts(Cursors(vault.derived("audit cursors")), self.tokens),
-            SignInParts(vault, self.tokens.mint, Throttle()),
-            self.tokens,
-            federation,
-            production=settings.production,
-        )
-        bearers = Bearers(
-            self.database, self.tokens, Acceptance(self.database, federation), session_stands(self.database)
-        )
-        self.sealer = Sealer(self.database, signer=self.tokens)
-        self.authentication = Authentication(self.product, bearers, settings.allowed_origins)
+        self.product = self._product(vault, parts)
+        self.sealer = Sealer(self.database, signer=self._signer or self.tokens)
         self.tracing = tracing(settings.otlp_endpoint)
         self.app = site(
             self.product,
-            self.authentication,
+            self._authentication(),
             settings,
             metrics=self.metrics,
             tracer=self.tracing.tracer,
@@ -148,6 +135,24 @@ class Server:
         self.sealer.start()
         self._duties = [asyncio.create_task(self._keep_house()), asyncio.create_task(self._keep_keys())]
         _collect_rarely()
+
+    def _product(self, vault: Vault, environments: Parts) -> Product:
+        return Product(
+            self.database,
+            environments,
+            Health({"database": lambda: ping(self.database), "engine": self.engine.capabilities}),
+            PolicyParts(),
+            AuditParts(Cursors(vault.derived("audit cursors")), self._signer or self.tokens),
+            SignInParts(vault, self.tokens.mint, Throttle()),
+            self.tokens,
+            FederationParts(self.tokens, self.settings.allow_private_providers),
+            production=self.settings.production,
+        )
+
+    def _authentication(self) -> Authentication:
+        accepts = Acceptance(self.database, self.product.federation)
+        bearers = Bearers(self.database, self.tokens, accepts, session_stands(self.database))
+        return Authentication(self.product, bearers, self.settings.allowed_origins)
 
     async def close(self) -> None:
         """Ends all parts; services go on running."""

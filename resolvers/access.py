@@ -145,7 +145,10 @@ class MutationGuard(Guard):
 
     def __init__(self, access: Access | None, action: str, *, personal: bool, judged: bool) -> None:
         super().__init__(access)
-        self.action, self.personal, self.judged = action, personal, judged
+        self.action, self.personal = action, personal
+        self.judged = judged and access is not None
+        #: Whether a lost answer can be made again without doing it again.
+        self.repeatable = judged
 
     def question(self, arguments: Mapping[str, Any]) -> Question:
         kind = str(self.access.kind.value) if self.access is not None else ""
@@ -201,7 +204,7 @@ class MutationGuard(Guard):
                 audit.record(context.work, actor, action=self.action, resource=touched, request_id=context.request_id)
             for prepare in context.before_commit:
                 # What asks the policies returns no object that could be read again: it is asked again.
-                prepare(resource if self.judged else "")
+                prepare(resource if self.repeatable else "")
             await context.work.commit()
         finally:
             context.work.discard()
@@ -227,7 +230,7 @@ def mutation(
     """Declares a root field that changes something.
 
     `personal`: it changes a person's own account, which is in no organization. Without `access` anybody may call it:
-    then it sets `context.actor` to whom it has found the caller to be. With `judged=False` policies do not judge an
+    then it sets `context.actor` to whom it has found the caller to be, and policies do not judge it. With `judged=False` policies do not judge an
     agent's call of it: it is how an agent asks them.
     """
     guard = MutationGuard(access, audited, personal=personal, judged=judged)

@@ -47,7 +47,7 @@ ROUTES_NAMING = [
 
 def test_every_operation_that_takes_an_id_is_asked() -> None:
     by_id = {name for name, field in root_fields().items() if {"id", "userId", "eventId"} & set(field.args)}
-    by_id -= {"Query.blueprintTemplate"}
+    by_id -= {"Query.blueprintTemplate", "Mutation.eraseAuditPersonalData"}  # of nobody who is still known
 
     assert by_id == set(NAMING)
 

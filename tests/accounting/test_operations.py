@@ -21,6 +21,7 @@ from tests.support.samples import (
     OPERATIONS,
     ROUTE_SAMPLES,
     SAMPLES,
+    SIGNING_IN,
     caller,
     document,
     facts,
@@ -32,8 +33,6 @@ from tests.support.serving import Client, Served
 SCHEMA = build_schema()._schema
 #: Done by somebody else than the owner: the invited person, the member with the link.
 OTHERS_ACT = {"Mutation.acceptInvitation", "Mutation.resetPassword"}
-#: What somebody calls who has no credential yet.
-SIGNING_IN = {"signIn", "refreshSession", "acceptInvitation", "resetPassword"}
 MUTATIONS = [name for name in root_fields() if name.startswith("Mutation.")]
 
 

@@ -15,6 +15,7 @@ from app.engines.memory import MemoryEngine
 from app.main import Server
 from app.settings import Settings
 from tests.support.serving import BLUEPRINT
+from tests.support.signing import SIGNER
 from tests.support.tenants import Tenant, found
 from tests.support.waiting import soon
 
@@ -103,7 +104,7 @@ class LiveServer:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.engine = MemoryEngine()
-        self.product = Server(self.settings, engine=self.engine)
+        self.product = Server(self.settings, engine=self.engine, signer=SIGNER)
         await self.product.open()
         try:
             self.tenant = await found(self.product.database)

@@ -135,6 +135,9 @@ DRAFT = {"name": "draft", "rules": RULES}
 SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
 
 
+#: What somebody calls who has no credential yet.
+SIGNING_IN = {"signIn", "refreshSession", "acceptInvitation", "resetPassword"}
+
 SAMPLES: dict[str, Sample] = {
     "Query.environment": Sample(_id),
     "Query.environments": Sample(),
@@ -157,7 +160,7 @@ SAMPLES: dict[str, Sample] = {
     "Query.auditPage": Sample(given=""),
     "Query.auditCheckpoint": Sample(given="", needs=("sealed",)),
     "Query.auditInclusionProof": Sample(lambda facts: {"eventId": facts["event"]}, given="", needs=("sealed",)),
-    "Query.auditConsistencyProof": Sample(lambda _: {"from": 1, "to": 2}, given="", needs=("sealed",)),
+    "Query.auditConsistencyProof": Sample(lambda _: {"from": 1, "to": 2}, given="", needs=("invitation", "sealed")),
     "Query.verifyAuditLog": Sample(given="", needs=("sealed",)),
     "Query.agent": Sample(_agent, given="", needs=("governed",)),
     "Query.agents": Sample(given=""),
@@ -245,7 +248,7 @@ SAMPLES: dict[str, Sample] = {
     "Mutation.registerFederationProvider": Sample(lambda _: {"input": PROVIDER}, given=""),
     "Mutation.syncFederationProvider": Sample(lambda facts: {"id": facts["provider"]}, given="", needs=("provider",)),
     "Mutation.removeFederationProvider": Sample(lambda facts: {"id": facts["provider"]}, given="", needs=("provider",)),
-    "Mutation.eraseAuditPersonalData": Sample(lambda facts: {"userId": facts["member"]}, given=""),
+    "Mutation.eraseAuditPersonalData": Sample(lambda _: {"userId": MISSING["usr"]}, given=""),
     "Subscription.auditLog": Sample(lambda _: {"follow": False}, given=""),
     "Mutation.enrollAgent": Sample(lambda _: {"input": {"name": "order-processor"}}, given=""),
     "Mutation.updateAgent": Sample(
@@ -346,9 +349,9 @@ ROUTE_SAMPLES: dict[str, RouteSample] = {
     "QueryAudit": RouteSample(query={"action": "environment.create", "from": "2026-01-01T00:00:00Z", "limit": "10"}),
     "GetAuditCheckpoint": RouteSample(given="", needs=("sealed",)),
     "GetAuditInclusionProof": RouteSample(lambda facts: {"id": facts["event"]}, given="", needs=("sealed",)),
-    "GetAuditConsistencyProof": RouteSample(query={"from": "1", "to": "2"}, given="", needs=("sealed",)),
+    "GetAuditConsistencyProof": RouteSample(query={"from": "1", "to": "2"}, given="", needs=("invitation", "sealed")),
     "VerifyAuditLog": RouteSample(given="", needs=("sealed",)),
-    "EraseAuditPersonalData": RouteSample(lambda facts: {"user_id": facts["member"]}, given=""),
+    "EraseAuditPersonalData": RouteSample(lambda _: {"user_id": MISSING["usr"]}, given=""),
     "FollowAuditLog": RouteSample(query={"follow": "false"}, given=""),
     "ListAuditLogs": RouteSample(query={"result": "allowed", "limit": "10"}, given=""),
     "EnrollAgent": RouteSample(body={"name": "order-processor", "metadata": {"team": "commerce"}}, given=""),

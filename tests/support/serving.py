@@ -13,6 +13,7 @@ from app.engines.memory import Behaviour, MemoryEngine
 from app.identity.models import Plan
 from app.main import Server
 from app.settings import Settings
+from tests.support.signing import SIGNER
 from tests.support.tenants import PASSWORD, Tenant, found
 from tests.support.waiting import until
 
@@ -143,7 +144,7 @@ class Served(Client):
 
     def __init__(self, settings: Settings, engine: MemoryEngine | None = None) -> None:
         self.engine = engine or MemoryEngine({"broken": Behaviour(exit_code=3)})
-        self.product = Server(settings, engine=self.engine)
+        self.product = Server(settings, engine=self.engine, signer=SIGNER)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

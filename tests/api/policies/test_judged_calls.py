@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,13 +14,16 @@ from resolvers import access
 from resolvers.access import Guard, root_access
 from resolvers.schema import build_schema
 from tests.accounting.test_roles import MATRIX
-from tests.support.samples import SAMPLES, Facts, document, facts
+from tests.support.samples import SAMPLES, SIGNING_IN, Facts, Sample, document, facts
 from tests.support.serving import Client, Served
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
-PERMITTED = sorted(name for name, row in MATRIX.items() if row["agent"] == "yes")
+#: Signing in is nobody's call, whoever makes it.
+PERMITTED = sorted(
+    name for name, row in MATRIX.items() if row["agent"] == "yes" and name.partition(".")[2] not in SIGNING_IN
+)
 CREATE = 'mutation ($rules: [PolicyRule!]!) { createPolicy(input: {name: "guard", rules: $rules}) { id } }'
 LIST = "{ environments { nodes { id } } }"
 
@@ -54,18 +58,19 @@ async def _call(client: Client, name: str, known: Facts) -> dict[str, Any]:
     return await client.ask(query, arguments)
 
 
-async def _agent(shared: Served, given: str = "running") -> tuple[Client, Client, Facts]:
+async def _agent(shared: Served, sample: Sample = Sample()) -> tuple[Client, Client, Facts]:
     owner = await shared.newcomer()
-    known = await facts(owner, given)
-    return owner, owner.with_key(known.credential), known
+    known = await facts(owner, replace(sample, needs=tuple(dict.fromkeys([*sample.needs, "governed"]))))
+    return owner, owner.with_key(known["credential"]), known
 
 
 async def _events(client: Client) -> list[Any]:
     return await client.tenant.work().all(ALL_EVENTS)
 
 
-def test_only_what_asks_the_policies_is_not_judged_by_them() -> None:
+def test_only_what_asks_the_policies_or_signs_in_is_not_judged_by_them() -> None:
     assert {name for name, guard in GUARDS.items() if not guard.judged} == {
+        *(f"Mutation.{name}" for name in SIGNING_IN),
         "Mutation.evaluatePolicy",
         "Mutation.settleUsage",
         "Query.explainDecision",
@@ -76,14 +81,14 @@ def test_only_what_asks_the_policies_is_not_judged_by_them() -> None:
 
 @pytest.mark.parametrize("name", PERMITTED)
 async def test_every_call_of_an_agent_is_exactly_one_event(shared: Served, name: str) -> None:
-    owner, agent, known = await _agent(shared, SAMPLES[name].given)
+    owner, agent, known = await _agent(shared, SAMPLES[name])
     before = await _events(owner)
 
     answer = await _call(agent, name, known)
 
     assert "errors" not in answer, answer
     [event] = (await _events(owner))[len(before) :]
-    assert (event.agent_id, event.user_id) == (known.agent, "")
+    assert (event.agent_id, event.user_id) == (known["agent"], "")
     assert event.result is AuditResult.ALLOWED
     if name in JUDGED:
         assert len(event.policy_set_hash) == len(event.arguments_hash) == 64
@@ -92,7 +97,7 @@ async def test_every_call_of_an_agent_is_exactly_one_event(shared: Served, name:
 
 @pytest.mark.parametrize("name", JUDGED)
 async def test_a_denylist_of_its_action_refuses_a_call(shared: Served, name: str) -> None:
-    owner, agent, known = await _agent(shared, SAMPLES[name].given)
+    owner, agent, known = await _agent(shared, SAMPLES[name])
     action = GUARDS[name].question(SAMPLES[name].arguments(known)).action
     await owner.data(CREATE, {"rules": [{"type": "action_denylist", "actions": [action]}]})
     before = await _events(owner)
@@ -103,7 +108,7 @@ async def test_a_denylist_of_its_action_refuses_a_call(shared: Served, name: str
     assert error["code"] == "POLICY_DENIED"
     assert error["reasons"][0]["code"] == "action_denied"
     [event] = (await _events(owner))[len(before) :]
-    assert (event.result, event.action, event.agent_id) == (AuditResult.DENIED, action, known.agent)
+    assert (event.result, event.action, event.agent_id) == (AuditResult.DENIED, action, known["agent"])
     assert event.reasons == error["reasons"]
 
 
@@ -122,7 +127,7 @@ async def test_an_object_cannot_be_read_around_its_scope(shared: Served) -> None
     await owner.data(CREATE, {"rules": [{"type": "action_denylist", "actions": ["environments.read"]}]})
 
     assert await agent.code("query ($id: ID!) { node(id: $id) { id } }", {"id": known.environment}) == "POLICY_DENIED"
-    assert await agent.code("query ($id: ID!) { node(id: $id) { id } }", {"id": known.agent}) == ""
+    assert await agent.code("query ($id: ID!) { node(id: $id) { id } }", {"id": known["agent"]}) == ""
 
 
 async def test_a_change_that_fails_is_one_failed_event(shared: Served) -> None:
@@ -163,7 +168,7 @@ async def test_a_suspended_retired_or_switched_off_agent_is_told_what_to_do(shar
         answer = await agent.get("/v1/agents")
         return answer.status_code, (await agent.ask(LIST)).get("errors", [{}])[0].get("message", "")
 
-    one = f'id: "{known.agent}"'
+    one = f'id: "{known["agent"]}"'
     assert await after("setAgentsEnabled(enabled: false)") == (
         403,
         "All agents of this organization are switched off. Ask an admin to switch them on (`setAgentsEnabled`).",
@@ -183,9 +188,9 @@ async def test_a_rotated_credential_is_valid_for_its_overlap(shared: Served) -> 
         "mutation ($id: ID!, $overlap: Duration) { rotateAgentCredential(id: $id, overlap: $overlap) { credential } }"
     )
 
-    kept = (await owner.data(rotate, {"id": known.agent, "overlap": "1h"}))["rotateAgentCredential"]["credential"]
+    kept = (await owner.data(rotate, {"id": known["agent"], "overlap": "1h"}))["rotateAgentCredential"]["credential"]
     both = [await client.code(LIST) for client in (agent, owner.with_key(kept))]
-    last = (await owner.data(rotate, {"id": known.agent, "overlap": 0}))["rotateAgentCredential"]["credential"]
+    last = (await owner.data(rotate, {"id": known["agent"], "overlap": 0}))["rotateAgentCredential"]["credential"]
     codes = [await client.code(LIST) for client in (agent, owner.with_key(kept), owner.with_key(last))]
 
     assert both == ["", ""]
@@ -198,7 +203,7 @@ async def test_a_viewer_can_be_an_agent(shared: Served) -> None:
     viewer = (await agent.data("{ viewer { userId name email role agent { id } } }"))["viewer"]
 
     assert viewer.pop("name").startswith("private-agent")
-    assert viewer == {"userId": None, "email": None, "role": None, "agent": {"id": known.agent}}
+    assert viewer == {"userId": None, "email": None, "role": None, "agent": {"id": known["agent"]}}
 
 
 async def test_an_agent_evaluates_for_itself_only(shared: Served) -> None:
@@ -206,7 +211,7 @@ async def test_an_agent_evaluates_for_itself_only(shared: Served) -> None:
     other = (await owner.data('mutation { enrollAgent(input: {name: "other"}) { id } }'))["enrollAgent"]["id"]
     query = 'mutation ($id: ID) { evaluatePolicy(input: {action: "x", agentId: $id}) { decision } }'
 
-    own, foreign = await agent.code(query, {"id": known.agent}), await agent.code(query, {"id": other})
+    own, foreign = await agent.code(query, {"id": known["agent"]}), await agent.code(query, {"id": other})
 
     assert (own, foreign, await owner.code(query, {"id": other})) == ("", "FORBIDDEN", "")
 
@@ -221,7 +226,7 @@ async def test_an_evaluation_is_audited_under_its_own_action(shared: Served) -> 
     )
 
     event = (await _events(owner))[-1]
-    assert (event.action, event.resource, event.agent_id) == ("write", "orders/12345", known.agent)
+    assert (event.action, event.resource, event.agent_id) == ("write", "orders/12345", known["agent"])
     assert event.details["arguments"] == {"amount": 1, "apiKey": "***"}
 
 
@@ -259,12 +264,14 @@ async def test_a_backtest_tells_what_a_draft_would_have_changed(shared: Served) 
 
     found = (await owner.data(query, {"input": {"draft": draft, **span}}))["backtestPolicy"]
     open_ = {"name": "draft", "rules": []}
-    lifted = (await owner.data(query, {"input": {"draft": open_, "replaces": known.policy, **span}}))["backtestPolicy"]
+    lifted = (await owner.data(query, {"input": {"draft": open_, "replaces": known["policy"], **span}}))[
+        "backtestPolicy"
+    ]
 
     assert (found["examined"], found["newlyDenied"], found["newlyAllowed"]) == (3, 1, 0)
     assert found["changed"] == [
         {
-            "agentId": known.agent,
+            "agentId": known["agent"],
             "action": "environments.read",
             "before": "ALLOW",
             "after": "DENY",
@@ -278,15 +285,15 @@ async def test_the_stream_of_a_suspended_agent_ends(shared: Served, monkeypatch:
     monkeypatch.setattr(access, "LOOK_AGAIN_SECONDS", 0.0)
     owner, agent, known = await _agent(shared)
     query = "subscription ($id: ID!) { environmentProgress(id: $id) { message } }"
-    await owner.data("mutation ($id: ID!) { suspendAgent(id: $id) { id } }", {"id": known.agent})
-    await owner.data("mutation ($id: ID!) { resumeAgent(id: $id) { id } }", {"id": known.agent})
+    await owner.data("mutation ($id: ID!) { suspendAgent(id: $id) { id } }", {"id": known["agent"]})
+    await owner.data("mutation ($id: ID!) { resumeAgent(id: $id) { id } }", {"id": known["agent"]})
     watching = asyncio.create_task(agent.stream(query, {"id": known.environment}))
 
     async def watched() -> bool:
         return any(event.action == "environments.read" for event in await _events(owner))
 
     await until(watched)
-    await owner.data("mutation ($id: ID!) { suspendAgent(id: $id) { id } }", {"id": known.agent})
+    await owner.data("mutation ($id: ID!) { suspendAgent(id: $id) { id } }", {"id": known["agent"]})
     await owner.data("mutation ($id: ID!) { stopEnvironment(id: $id) { id } }", {"id": known.environment})
     async with asyncio.timeout(10):
         results = await watching

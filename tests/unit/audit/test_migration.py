@@ -67,7 +67,7 @@ async def test_old_events_get_their_places_and_leaves(databases: Databases, kind
     database = await (SqliteDatabase(path) if kind == "sqlite" else PostgresDatabase(dsn)).open()
     try:
         for organization_id, count in (("org_0", 1_173), ("org_1", 1_172)):
-            tenant = Tenant(database, organization_id, "usr_1", "", Plan.FREE)
+            tenant = Tenant(database, organization_id, "usr_1", "", "", Plan.FREE)
             events = await UnitOfWork(database, organization_id).all(repository.ALL_EVENTS)
             assert [event.sequence for event in events] == list(range(1, count + 1))
             assert [event.id for event in events] == sorted(event.id for event in events)
