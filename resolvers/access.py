@@ -230,8 +230,8 @@ def mutation(
     """Declares a root field that changes something.
 
     `personal`: it changes a person's own account, which is in no organization. Without `access` anybody may call it:
-    then it sets `context.actor` to whom it has found the caller to be, and policies do not judge it. With `judged=False` policies do not judge an
-    agent's call of it: it is how an agent asks them.
+    then it sets `context.actor` to whom it has found the caller to be, and policies do not judge it. Nor do they judge
+    an agent's call with `judged=False`: it is how an agent asks them.
     """
     guard = MutationGuard(access, audited, personal=personal, judged=judged)
     return _field(description, [access or Public(), Audit(action=audited)], guard)

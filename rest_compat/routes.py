@@ -133,7 +133,7 @@ class RestRoute:
 
             async def again() -> Node | None:
                 if not self.operation.answers_a_node:
-                    raise AnswerLost(resourceId=resource_id)
+                    raise AnswerLost.of(resource_id)
                 return await node(context, resource_id)
 
             context.replay = again

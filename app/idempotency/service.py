@@ -37,6 +37,11 @@ class AnswerLost(Conflict):
 
     code = "ANSWER_LOST"
 
+    @classmethod
+    def of(cls, resource_id: str) -> AnswerLost:
+        """The same, with the id of what was made or changed."""
+        return cls(f"{cls.__doc__} It is about {resource_id}: read that.", resourceId=resource_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

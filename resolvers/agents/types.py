@@ -40,10 +40,7 @@ class EnrolledAgent:
     name: str = strawberry.field(description="The agent's name.")
     status: AgentStatus = strawberry.field(description="Whether it may act.")
     created_at: datetime = strawberry.field(description="When it was enrolled.")
-    credential: str | None = strawberry.field(
-        description="The credential: keep it now, it is not shown again. Null only where a repeated request "
-        "(`Idempotency-Key`) found its first answer lost: then rotate."
-    )
+    credential: str = strawberry.field(description="The credential: keep it now, it is not shown again.")
     agent: Agent = strawberry.field(description="The agent.")
 
 
@@ -71,7 +68,7 @@ def agent(record: models.Agent) -> Agent:
     )
 
 
-def enrolled(shown: Agent, credential: str | None = None) -> EnrolledAgent:
+def enrolled(shown: Agent, credential: str) -> EnrolledAgent:
     """The agent with its new credential."""
     return EnrolledAgent(
         id=shown.id,

@@ -152,27 +152,3 @@ async def test_a_denied_route_says_so_with_403(shared: Served) -> None:
 
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "policy_denied"
-
-
-async def test_an_answer_that_was_lost_is_given_without_the_credential(shared: Served) -> None:
-    """The object was made, but the server ended before it kept the answer."""
-    from datetime import timedelta
-
-    from sqlalchemy import bindparam
-
-    from app.core.clock import now
-    from app.database.statements import change, changing
-    from app.idempotency.models import IdempotencyKeyTable
-
-    client = await shared.newcomer()
-    headers = {"Idempotency-Key": "lost"}
-    first = (await client.post("/v1/agents", json=AGENT, headers=headers)).json()
-    work = client.tenant.work()
-    lost = changing(IdempotencyKeyTable).values(status=None, body=None, created_at=bindparam("created_at"))
-    work.write(change(lost), created_at=now() - timedelta(hours=1), status=None, body=None)
-    await work.commit()
-
-    again = await client.post("/v1/agents", json=AGENT, headers=headers)
-
-    assert again.status_code == 201
-    assert again.json() == {**first, "credential": None}
