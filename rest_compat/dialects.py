@@ -49,6 +49,9 @@ class Dialect:
     #: Requests a minute by plan; None: the organization's own.
     limits: Mapping[str, int | None] = field(default_factory=lambda: {"free": 100, "pro": 1_000, "enterprise": None})
 
+    #: Whether its documentation writes times without fractions.
+    whole_seconds: bool = False
+
     def success(self, data: Any, answered: Answered) -> Any:
         """The body of an answer."""
         return data
@@ -142,7 +145,7 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 DIALECTS: dict[str, Dialect] = {
     "surestage": SureStage("surestage", {"free": 60, "pro": 300, "enterprise": 1_000}),
-    "suradar": Dialect("suradar"),
+    "suradar": Dialect("suradar", whole_seconds=True),
     "sursakit": Dialect("sursakit"),
     "microstax": MicroStax("microstax", {"free": 100, "pro": 100, "enterprise": None}),
 }

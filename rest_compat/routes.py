@@ -63,7 +63,8 @@ class RestRoute:
     def __post_init__(self) -> None:
         operation = self.operation
         self.dialect = DIALECTS[operation.api]
-        self.convert = converter(shape(operation.root_type, operation.root_node, operation.fragments))
+        answered = shape(operation.root_type, operation.root_node, operation.fragments)
+        self.convert = converter(answered, whole_seconds=self.dialect.whole_seconds)
 
     async def answer(self, request: Request, path: dict[str, str]) -> Response:
         """Answers a request, whatever happens, in the dialect."""

@@ -89,14 +89,15 @@ def _name(selections: SelectionSetNode | None) -> str:
 Convert = Callable[[Any], Any]
 
 
-def converter(made: Shape) -> Convert | None:
+def converter(made: Shape, *, whole_seconds: bool = False) -> Convert | None:
     """Turns data into what REST shows: enums in lower case, times with a `Z`. None where nothing is to be turned."""
     if isinstance(made.type, GraphQLEnumType):
         convert: Convert | None = str.lower
     elif made.type.name == "DateTime":
-        convert = _utc
+        convert = _second if whole_seconds else _utc
     else:
-        parts = [(key, found) for key, part in made.fields.items() if (found := converter(part)) is not None]
+        fields = ((key, converter(part, whole_seconds=whole_seconds)) for key, part in made.fields.items())
+        parts = [(key, found) for key, found in fields if found is not None]
         convert = _object_converter(parts) if parts else None
     if convert is None:
         return None
@@ -108,6 +109,11 @@ def converter(made: Shape) -> Convert | None:
 def _utc(moment: str) -> str:
     """UTC as the documented APIs write it: with a `Z`."""
     return moment.removesuffix("+00:00") + "Z" if moment.endswith("+00:00") else moment
+
+
+def _second(moment: str) -> str:
+    """The same to the second: `2026-04-15T08:00:00Z`."""
+    return f"{moment[:19]}Z" if moment.endswith("+00:00") else moment
 
 
 def _nullable(convert: Convert) -> Convert:
