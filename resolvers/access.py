@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
 import strawberry
@@ -22,6 +22,8 @@ from resolvers.context import Context
 
 #: How often a stream looks whether its agent may still act.
 LOOK_AGAIN_SECONDS = 1.0
+#: How often an evaluation is made at most where another call takes the room that it found.
+ASKED_AT_MOST = 3
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -170,13 +172,20 @@ class MutationGuard(Guard):
     async def _judge(self, context: Context, asked: Question, resolve: Callable[[], Awaitable[Any]]) -> Any:
         replay = context.replay
         if not (self.judged and judging.is_judged(context)):
-            return await replay() if replay is not None else await self._change(context, resolve)
+            return await replay() if replay is not None else await self._ask(context, resolve)
         work = context.work if replay is None else None
         async with judging.judging(context, asked, work) as judged:
             if replay is not None:
                 await judging.admit(judged)
                 return await replay()
             return await self._judged_change(judged, resolve)
+
+    async def _ask(self, context: Context, resolve: Callable[[], Awaitable[Any]]) -> Any:
+        """A change that may be a question to the policies: asked again where another call took the room meanwhile."""
+        for _ in range(ASKED_AT_MOST - 1):
+            with suppress(PolicyDenied):
+                return await self._change(context, resolve)
+        return await self._change(context, resolve)
 
     async def _judged_change(self, judged: judging.Judging, resolve: Callable[[], Awaitable[Any]]) -> Any:
         try:
@@ -206,6 +215,10 @@ class MutationGuard(Guard):
                 # What asks the policies returns no object that could be read again: it is asked again.
                 prepare(resource if self.repeatable else "")
             await context.work.commit()
+        except PolicyDenied:
+            if context.decision is not None:
+                context.governance().leave(context.decision)
+            raise
         finally:
             context.work.discard()
             context.decision = None

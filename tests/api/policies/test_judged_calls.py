@@ -299,3 +299,18 @@ async def test_the_stream_of_a_suspended_agent_ends(shared: Served, monkeypatch:
         results = await watching
 
     assert results[-1]["errors"][0]["extensions"]["code"] == "AGENT_SUSPENDED"
+
+
+async def test_evaluations_at_once_are_answered_and_told_one_by_one(shared: Served) -> None:
+    owner, agent, _ = await _agent(shared)
+    await owner.data(CREATE, {"rules": [{"type": "budget", "metric": "calls", "limit": 5, "period": "month"}]})
+    before = await _events(owner)
+    asked = 'mutation { evaluatePolicy(input: {action: "orders.refund"}) { decision } }'
+
+    answers = await asyncio.gather(*(agent.data(asked) for _ in range(40)))
+
+    decisions = [answer["evaluatePolicy"]["decision"] for answer in answers]
+    events = (await _events(owner))[len(before) :]
+    assert (decisions.count("ALLOW"), decisions.count("DENY")) == (5, 35)
+    assert [event.result for event in events].count(AuditResult.ALLOWED) == 5
+    assert len(events) == 40
