@@ -38,6 +38,8 @@ from app.federation.bearers import Bearers
 from app.federation.service import FederationParts, forget_used
 from app.idempotency.service import forget_old
 from app.identity.service import ping
+from app.limits.leases import forget_old_windows
+from app.limits.service import limits
 from app.observability.health import Health
 from app.observability.metrics import CONTENT_TYPE, Metrics
 from app.observability.requests import ROUTE, Requests
@@ -128,6 +130,7 @@ class Server:
         )
         health = Health({"database": lambda: ping(self.database), "engine": self.engine.capabilities})
         self.tokens = await SigningKeys(self.database, vault, issuer=settings.own_issuer).open()
+        self.limits = limits(self.database, settings.anonymous_per_minute)
         federation = FederationParts(self.tokens, settings.allow_private_providers)
         self.product = Product(
             self.database,
@@ -136,6 +139,7 @@ class Server:
             SignInParts(vault, self.tokens.mint, Throttle()),
             self.tokens,
             federation,
+            self.limits,
             production=settings.production,
         )
         bearers = Bearers(
@@ -145,7 +149,8 @@ class Server:
         self.tracing = tracing(settings.otlp_endpoint)
         self.app = self._application()
         await self.reconciler.start()
-        self._duties = [asyncio.create_task(self._keep_house()), asyncio.create_task(self._keep_keys())]
+        duties = (self._keep_house(), self._keep_keys(), self.limits.usage.keep())
+        self._duties = [asyncio.create_task(duty) for duty in duties]
         _collect_rarely()
 
     async def close(self) -> None:
@@ -154,6 +159,8 @@ class Server:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
         await self.reconciler.close()
+        with suppress(SoundstageError):
+            await self.limits.usage.flush()
         await self.engine.close()
         await self.database.close()
         await asyncio.to_thread(self.tracing.close)
@@ -168,6 +175,7 @@ class Server:
             authenticate=self.authentication.admit,
             page=None if settings.production else page_endpoint("graphiql.html"),
             production=settings.production,
+            explain_validation=settings.explain_validation or not settings.production,
             allowed_origins=settings.allowed_origins,
         )
         rest = RestService(
@@ -225,6 +233,7 @@ class Server:
                 await forget_old(self.database)
                 await forget_old_sessions(self.database)
                 await forget_used(self.database)
+                await forget_old_windows(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     async def _keep_keys(self) -> None:

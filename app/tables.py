@@ -9,9 +9,10 @@ from app.environments import models as environments
 from app.federation import models as federation
 from app.idempotency import models as idempotency
 from app.identity import models as identity
+from app.limits import models as limits
 from app.members import models as members
 from app.sign_in import models as sign_in
 from app.tokens import models as tokens
 
-MODELS = (audit, environments, federation, idempotency, identity, members, sign_in, tokens)
+MODELS = (audit, environments, federation, idempotency, identity, limits, members, sign_in, tokens)
 METADATA = SQLModel.metadata

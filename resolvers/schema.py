@@ -17,6 +17,7 @@ from strawberry.types.graphql import OperationType
 from app.core.clock import now
 from app.core.ids import is_id
 from resolvers.access import query
+from resolvers.budgets import Budgets
 from resolvers.context import Context
 from resolvers.documents import Named, Parsed, Validated
 from resolvers.environments.mutations import EnvironmentMutations
@@ -166,6 +167,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
         lambda: AddValidationRules(rules),
         ClientErrors,
         FreshContext,
+        Budgets,
     ]
     return SoundstageSchema(
         query=Query,
