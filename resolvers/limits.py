@@ -111,6 +111,8 @@ class Cost:
         for argument in node.arguments or ():
             if argument.name.value in _PAGED_BY:
                 page = self._given(argument.value, page if defaults else PAGE)
+                if self.variables is not None and argument.name.value == "first":
+                    page = min(page, PAGE)  # a larger one is refused when it is read
         return max(1, min(page, _LARGEST_FACTOR))
 
     def _given(self, value: Any, otherwise: int) -> int:

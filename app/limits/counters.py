@@ -51,6 +51,7 @@ class UsageCounters:
         self._new: set[Key] = set()
         self._seen: set[Key] = set()
         self._period = ""
+        self._storing: asyncio.Task[None] | None = None
 
     def record(self, organization_id: str, metric: Metric, amount: int = 1) -> None:
         """Adds to a metric of the present month."""
@@ -75,13 +76,21 @@ class UsageCounters:
                 log.warning("usage.flush_failed", error=error.message)
 
     async def flush(self) -> None:
-        """Adds what was counted to the database. What could not be stored is kept for the next time."""
+        """Adds what was counted to the database. What could not be stored is kept for the next time.
+
+        A caller that is cancelled leaves the storing to go on; the next one waits for it.
+        """
+        if self._storing is None or self._storing.done():
+            self._storing = asyncio.create_task(self._store())
+        await asyncio.shield(self._storing)
+
+    async def _store(self) -> None:
         while self._sums or self._new:
             sums = {key: self._sums.pop(key) for key in sorted(self._sums)[:BATCH]}
             new = sorted(self._new)[:BATCH]
             self._new.difference_update(new)
             try:
-                await asyncio.shield(self._add(sums, new))
+                await self._add(sums, new)
             except SoundstageError:
                 self._sums.update(sums)
                 self._new.update(new)
