@@ -31,6 +31,8 @@ from app.federation.bearers import Bearers
 from app.federation.service import FederationParts, forget_used
 from app.idempotency.service import forget_old
 from app.identity.service import ping
+from app.limits.leases import forget_old_windows
+from app.limits.service import limits
 from app.observability.health import Health
 from app.observability.metrics import Metrics
 from app.observability.tracing import Tracing, tracing
@@ -121,6 +123,7 @@ class Server:
             isolation=settings.isolation,
         )
         self.tokens = await SigningKeys(self.database, vault, issuer=settings.own_issuer).open()
+        self.limits = limits(self.database, settings.anonymous_per_minute)
         self.product = self._product(vault, parts)
         self.sealer = Sealer(self.database, signer=self._signer or self.tokens)
         self.tracing = tracing(settings.otlp_endpoint)
@@ -133,7 +136,7 @@ class Server:
         )
         await self.reconciler.start()
         self.sealer.start()
-        self._duties = [asyncio.create_task(self._keep_house()), asyncio.create_task(self._keep_keys())]
+        self._take_up_duties()
         _collect_rarely()
 
     def _product(self, vault: Vault, environments: Parts) -> Product:
@@ -146,6 +149,7 @@ class Server:
             SignInParts(vault, self.tokens.mint, Throttle()),
             self.tokens,
             FederationParts(self.tokens, self.settings.allow_private_providers),
+            self.limits,
             production=self.settings.production,
         )
 
@@ -154,6 +158,10 @@ class Server:
         bearers = Bearers(self.database, self.tokens, accepts, session_stands(self.database))
         return Authentication(self.product, bearers, self.settings.allowed_origins)
 
+    def _take_up_duties(self) -> None:
+        duties = (self._keep_house(), self._keep_keys(), self.limits.usage.keep())
+        self._duties = [asyncio.create_task(duty) for duty in duties]
+
     async def close(self) -> None:
         """Ends all parts; services go on running."""
         for duty in self._duties:
@@ -161,6 +169,8 @@ class Server:
         await asyncio.gather(*self._duties, return_exceptions=True)
         await self.reconciler.close()
         await self.sealer.close()
+        with suppress(SoundstageError):
+            await self.limits.usage.flush()
         await self.engine.close()
         await self.database.close()
         await asyncio.to_thread(self.tracing.close)
@@ -175,6 +185,7 @@ class Server:
                 await forget_old_sessions(self.database)
                 await governance.forget_old(self.database)
                 await forget_used(self.database)
+                await forget_old_windows(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     async def _keep_keys(self) -> None:

@@ -30,6 +30,16 @@ class Settings(BaseSettings):
     allowed_origins: list[str] = Field(
         default_factory=list, description="Origins of web frontends that may call from a browser, as a JSON list."
     )
+    anonymous_per_minute: int = Field(
+        default=300,
+        ge=0,
+        description="Requests that one client address may make in a minute without a valid credential; 0 for any "
+        "number, where a proxy in front hides the addresses.",
+    )
+    explain_validation: bool = Field(
+        default=False,
+        description="Tells in production, too, why a GraphQL document does not fit the schema, which tells its names.",
+    )
     body_limit: int = Field(default=4 * 1024 * 1024, gt=0, description="The largest request body, in bytes.")
     log_level: str = Field(default="info", description="`debug`, `info`, `warning` or `error`.")
     issuer: str = Field(

@@ -53,6 +53,7 @@ def site(
         authenticate=authentication.admit,
         page=None if settings.production else page_endpoint("graphiql.html"),
         production=settings.production,
+        explain_validation=settings.explain_validation or not settings.production,
         allowed_origins=settings.allowed_origins,
     )
     rest = RestService(contract("graphql"), authentication.context, production=settings.production)
@@ -82,7 +83,7 @@ def _pages(
         request.scope[ROUTE] = "openapi"
         return Response(rest.document, media_type="application/json")
 
-    exported = _audit_export(product, authentication, rest)
+    exported = _audit_export(product, authentication)
     routes = [Route(path, numbers, methods=["GET"]) for path in ("/metrics", *(f"{p}/metrics" for p in _PREFIXES))]
     routes += [Route(f"{prefix}/audit/export", exported.answer, methods=["GET"]) for prefix in _PREFIXES]
     routes += [
@@ -99,7 +100,7 @@ def _pages(
     return Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
 
 
-def _audit_export(product: Product, authentication: Authentication, rest: RestService) -> Download:
+def _audit_export(product: Product, authentication: Authentication) -> Download:
     def lines(context: Context, request: Request) -> AsyncIterator[bytes]:
         personal = request.query_params.get("personal", "false")
         if personal not in ("true", "false"):
@@ -112,7 +113,6 @@ def _audit_export(product: Product, authentication: Authentication, rest: RestSe
         "suradar",
         (actor.Scope.AUDIT, actor.Kind.READ),
         authentication.context,
-        rest.limits,
         lines,
         "audit.ndjson",
     )

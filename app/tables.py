@@ -10,10 +10,11 @@ from app.environments import models as environments
 from app.federation import models as federation
 from app.idempotency import models as idempotency
 from app.identity import models as identity
+from app.limits import models as limits
 from app.members import models as members
 from app.policies import models as policies
 from app.sign_in import models as sign_in
 from app.tokens import models as tokens
 
-MODELS = (agents, audit, environments, federation, idempotency, identity, members, policies, sign_in, tokens)
+MODELS = (agents, audit, environments, federation, idempotency, identity, limits, members, policies, sign_in, tokens)
 METADATA = SQLModel.metadata

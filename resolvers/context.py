@@ -24,6 +24,8 @@ from app.environments.models import UnitRecord
 from app.environments.service import Environments, Parts
 from app.federation.service import Federation, FederationParts
 from app.identity.service import Identity
+from app.limits.quotas import Admission
+from app.limits.service import Limits
 from app.members.service import Members
 from app.observability.health import Health
 from app.policies.approvals import Approvals
@@ -54,6 +56,7 @@ class Product:
     sign_in: SignInParts
     tokens: SigningKeys
     federation: FederationParts
+    limits: Limits
     #: Introspection, GraphiQL and the API viewer are off in production.
     production: bool = False
 
@@ -82,6 +85,12 @@ class Context:
     decision: Decision | None = None
     #: Headers for the answer, beside those that every answer has: cookies, limits.
     response_headers: MutableHeaders = field(default_factory=MutableHeaders)
+    #: Whether it came in as GraphQL: then its cost is counted.
+    by_graphql: bool = False
+    #: Whether the client is told why a document does not fit the schema, which tells the schema's names.
+    explains: bool = True
+    #: What came of taking its cost from the budget.
+    admission: Admission | None = None
     #: What the client sent in `connection_init`.
     connection_params: dict[str, Any] | None = None
 
@@ -101,7 +110,7 @@ class Context:
 
     def again(self) -> Context:
         """A context for another operation of the same connection: same actor, nothing cached."""
-        return replace(self, before_commit=[], replay=None, connection_params=None)
+        return replace(self, before_commit=[], replay=None, admission=None, connection_params=None)
 
     @cached_property
     def work(self) -> UnitOfWork:

@@ -15,6 +15,10 @@ log = structlog.get_logger(__name__)
 
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+UNEXPLAINED = (
+    "The document or its variables do not fit the schema, and this server does not tell why. Ask its operator for the "
+    "schema, or to set SOUNDSTAGE_EXPLAIN_VALIDATION; what REST offers is listed in /openapi.json."
+)
 #: Suggestions tell names of the schema, which production keeps to itself.
 _SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 
@@ -25,12 +29,28 @@ class ClientErrors(MaskErrors):
     def __init__(self) -> None:
         super().__init__(should_mask_error=lambda _: True)
 
+    def _process_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:
+        context: Context = self.execution_context.context
+        shown = super()._process_errors(errors)
+        if not context.explains and any(_is_of_the_schema(error) for error in shown):
+            return [unexplained()]
+        return shown
+
     def anonymise_error(self, error: GraphQLError) -> GraphQLError:
         context: Context = self.execution_context.context
         shown = client_error(error, context.request_id)
         if context.product.production and shown.original_error is None:
             shown.message = _SUGGESTION.sub("", shown.message)
         return shown
+
+
+def unexplained() -> GraphQLError:
+    """One error for all that does not fit the schema: how many there are, and where, would tell names one by one."""
+    return GraphQLError(UNEXPLAINED, extensions={"code": VALIDATION_FAILED})
+
+
+def _is_of_the_schema(error: GraphQLError) -> bool:
+    return (error.extensions or {}).get("code") == VALIDATION_FAILED
 
 
 def client_error(error: GraphQLError, request_id: str) -> GraphQLError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import orjson
 from cross_web import HTTPException
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
@@ -21,8 +22,10 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.unset import UNSET, UnsetType
 
-from app.core.errors import InvalidRequest, SoundstageError, Unauthorized
+from app.core.errors import InvalidRequest, RateLimited, SoundstageError, Unauthorized
+from resolvers.budgets import take
 from resolvers.context import Context
+from resolvers.rate_headers import rate_headers
 from resolvers.schema import build_schema
 
 RESPONSE_TYPE = "application/graphql-response+json"
@@ -51,6 +54,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         authenticate: Callable[[Context, str], Awaitable[None]],
         page: Callable[[Request], Awaitable[Response]] | None,
         production: bool,
+        explain_validation: bool = True,
         allowed_origins: Sequence[str] = (),
     ) -> None:
         super().__init__(
@@ -61,6 +65,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             allowed_origins=allowed_origins,
         )
         self._context, self._authenticate, self._page = context, authenticate, page
+        self._explains = explain_validation
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -74,16 +79,23 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             response = self._refusal(request, error.status_code, error.reason, {"code": code})
         except SoundstageError as error:
             response = self._refusal(request, error.status, error.message, error.extensions)
+        await _tell_limits(request, response)
         await response(scope, receive, send)
 
     def _refusal(self, request: Request, status: int, message: str, extensions: dict[str, Any]) -> Response:
         body = orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
         headers = {"Allow": "GET, POST"} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
+        if "retryAfter" in extensions:
+            headers["Retry-After"] = str(extensions["retryAfter"])
         return Response(body, status, headers, media_type=_media_type(request))
 
     async def get_context(self, request: Request | WebSocket, response: Any) -> Context:
         context = await self._context(request)
+        context.by_graphql, context.explains = True, self._explains
         if isinstance(request, Request):
+            request.state.context = context
+            if context.actor is None:
+                await context.product.limits.admit_anonymous(context.client.address)
             context.response_headers = response.headers
             response.headers["X-Request-ID"] = context.request_id
         return context
@@ -106,7 +118,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
     def create_response(self, response_data: Any, sub_response: Response) -> Response:
         executed = isinstance(response_data, list) or "data" in response_data
         told = executed or sub_response.media_type != RESPONSE_TYPE  # what asks for plain JSON looks into the body
-        status = sub_response.status_code or (HTTPStatus.OK if told else NOT_EXECUTED)
+        status = sub_response.status_code or (HTTPStatus.OK if told else _status(response_data))
         response = Response(orjson.dumps(response_data), status, media_type=sub_response.media_type)
         response.headers.raw.extend(sub_response.headers.raw)
         return response
@@ -135,6 +147,22 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             raise ConnectionRejectionError((context.refused or Unauthorized()).extensions)
         nothing: UnsetType = UNSET
         return nothing
+
+
+async def _tell_limits(request: Request, response: Response) -> None:
+    """The limits in the headers of an authenticated answer. What was refused unread costs 1; a stream tells its own."""
+    context: Context | None = getattr(request.state, "context", None)
+    if context is None or context.actor is None:
+        return
+    with suppress(SoundstageError):
+        unread = 0 if isinstance(response, StreamingResponse) else 1
+        response.headers.update(rate_headers(context.admission or await take(context, unread)))
+
+
+def _status(response_data: Any) -> int:
+    """Why nothing was executed, as a status."""
+    codes = {error.get("extensions", {}).get("code") for error in response_data["errors"]}
+    return RateLimited.status if RateLimited.code in codes else NOT_EXECUTED
 
 
 def bearer(header: str) -> str | None:

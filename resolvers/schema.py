@@ -22,6 +22,7 @@ from resolvers.audit.mutations import AuditMutations
 from resolvers.audit.queries import AuditQueries
 from resolvers.audit.subscriptions import AuditSubscriptions
 from resolvers.audit.types import AuditEvent
+from resolvers.budgets import Budgets
 from resolvers.context import Context
 from resolvers.documents import Named, Parsed, Validated
 from resolvers.environments.mutations import EnvironmentMutations
@@ -152,6 +153,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
         lambda: AddValidationRules(rules),
         ClientErrors,
         FreshContext,
+        Budgets,
     ]
     return SoundstageSchema(
         query=Query,

@@ -13,7 +13,7 @@ from app.core.errors import SoundstageError
 from app.observability.requests import ROUTE
 from resolvers.context import Context
 from rest_compat.dialects import DIALECTS
-from rest_compat.ratelimit import RateLimits
+from rest_compat.ratelimit import count
 from rest_compat.service import failure
 
 NDJSON = "application/x-ndjson"
@@ -27,7 +27,6 @@ class Download:
     api: str
     access: tuple[Scope, Kind]
     context: Callable[[Request], Awaitable[Context]]
-    limits: RateLimits
     lines: Callable[[Context, Request], AsyncIterator[bytes]]
     file_name: str
 
@@ -38,14 +37,12 @@ class Download:
         headers = {"X-Request-ID": context.request_id, "Cache-Control": "no-store"}
         try:
             actor = context.require_actor()
-            limits, refused = self.limits.count(DIALECTS[self.api], actor)
-            headers.update(limits)
-            if refused is not None:
-                raise refused
+            headers.update(await count(DIALECTS[self.api], context))
             actor.require(*self.access)
             lines = self.lines(context, request)
             first = await anext(lines)
         except SoundstageError as error:
+            headers.update(error.details.pop("headers", {}))
             response = failure(request.scope, error, self.api)
             response.headers.update(headers)
             if error.status == 401:

@@ -1,40 +1,41 @@
-"""Requests a minute, by organization and API: fixed windows, exact on one node."""
+"""Requests a minute, by organization and API; of nobody, by address."""
 
 from __future__ import annotations
 
-import time
-
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
-
 from app.core.actor import Actor
-from app.core.errors import RateLimited
+from app.limits.counters import Metric
+from app.limits.quotas import ENTERPRISE, Quota
+from app.limits.service import too_many_requests
+from resolvers.context import Context
+from resolvers.rate_headers import rate_headers
 from rest_compat.dialects import Dialect
+from rest_compat.operations import RestOperation
 
-#: The enterprise quota of an organization that has set none.
-ENTERPRISE = 100_000
+#: What an orchestrator asks: to be refused here would look like a server that is down.
+PROBES = frozenset({"liveness", "health", "readiness"})
 
 
-class RateLimits:
-    """Counts requests; tells the headers that every authenticated answer carries."""
+def quota(dialect: Dialect, actor: Actor) -> Quota:
+    """What the actor's organization may ask of one API."""
+    return Quota(dialect.name, dialect.limits[actor.plan] or actor.requests_per_minute or ENTERPRISE)
 
-    def __init__(self) -> None:
-        self._windows = FixedWindowRateLimiter(MemoryStorage())
-        self._items: dict[int, RateLimitItem] = {}
 
-    def count(self, dialect: Dialect, actor: Actor) -> tuple[dict[str, str], RateLimited | None]:
-        """Counts one request: the headers, and the error when it is one too many."""
-        allowed = dialect.limits[actor.plan] or actor.requests_per_minute or ENTERPRISE
-        item = self._items.setdefault(allowed, RateLimitItemPerMinute(allowed))
-        admitted = self._windows.hit(item, dialect.name, actor.organization_id)
-        window = self._windows.get_window_stats(item, dialect.name, actor.organization_id)
-        headers = {
-            "X-RateLimit-Limit": str(allowed),
-            "X-RateLimit-Remaining": str(max(0, window.remaining)),
-            "X-RateLimit-Reset": str(int(window.reset_time)),
-        }
-        if admitted:
-            return headers, None
-        wait = max(1, int(window.reset_time - time.time()) + 1)
-        return headers, RateLimited(f"More than {allowed:,} requests in a minute. Wait {wait} s.", retryAfter=wait)
+async def admit(operation: RestOperation, dialect: Dialect, context: Context) -> dict[str, str]:
+    """Counts one request: the headers of its answer. Raises `RateLimited`, with them, for one too many."""
+    limits = context.product.limits
+    if context.actor is None and operation.root_node.name.value not in PROBES:
+        await limits.admit_anonymous(context.client.address)
+    return {} if operation.access is None else await count(dialect, context)
+
+
+async def count(dialect: Dialect, context: Context) -> dict[str, str]:
+    """Counts one request of the actor's organization: the headers of its answer. Raises `RateLimited`, with them."""
+    limits, actor = context.product.limits, context.require_actor()
+    asked = await limits.organizations.take(actor.organization_id, quota(dialect, actor))
+    headers = rate_headers(asked)
+    if not asked.admitted:
+        refused = too_many_requests(asked)
+        refused.details["headers"] = headers
+        raise refused
+    limits.usage.record(actor.organization_id, Metric.REQUESTS)
+    return headers

@@ -30,7 +30,7 @@ from rest_compat.binding import bind, takes_body
 from rest_compat.conditional import etag, unchanged, version_wanted
 from rest_compat.dialects import DIALECTS, Answered, Dialect
 from rest_compat.operations import RestOperation
-from rest_compat.ratelimit import RateLimits
+from rest_compat.ratelimit import admit
 from rest_compat.shape import Convert, converter, shape
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,6 @@ class RestRoute:
     operation: RestOperation
     schema: SoundstageSchema
     context: Callable[[Request], Awaitable[Context]]
-    rate_limits: RateLimits
     #: The paths under which resources are read: what is made under one of them has a `Location`.
     readable: frozenset[str]
     dialect: Dialect = field(init=False)
@@ -77,7 +76,7 @@ class RestRoute:
         context.largest_page = LARGEST_PAGE
         headers = {"X-Request-ID": context.request_id}
         try:
-            headers.update(self._admit(context))
+            headers.update(await admit(self.operation, self.dialect, context))
             return await self._answer(request, path, context, headers)
         except SoundstageError as error:
             headers.update(error.details.pop("headers", {}))
@@ -94,15 +93,6 @@ class RestRoute:
         if isinstance(error, RateLimited) and "retryAfter" in error.details:
             headers["Retry-After"] = str(error.details["retryAfter"])
         return _json(self.dialect.failure(error, Answered(request_id)), error.status, headers)
-
-    def _admit(self, context: Context) -> dict[str, str]:
-        if self.operation.access is None:
-            return {}
-        headers, refused = self.rate_limits.count(self.dialect, context.require_actor())
-        if refused is not None:
-            refused.details["headers"] = headers
-            raise refused
-        return headers
 
     async def _answer(
         self, request: Request, path: dict[str, str], context: Context, headers: dict[str, str]

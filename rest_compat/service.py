@@ -21,7 +21,6 @@ from resolvers.schema import build_schema
 from rest_compat import openapi
 from rest_compat.dialects import DIALECTS, Answered
 from rest_compat.operations import RestOperation, load_operations
-from rest_compat.ratelimit import RateLimits
 from rest_compat.router import Match, Router
 from rest_compat.routes import MethodNotAllowed, RestRoute
 from rest_compat.websockets import StreamRoute
@@ -47,13 +46,13 @@ class RestService:
         #: What answers the paths that are no routes; set by whoever has more.
         self.otherwise: ASGIApp = _nothing
         self._router: Router[RestRoute | StreamRoute] = Router()
-        schema, self.limits = build_schema(production=production), RateLimits()
+        schema = build_schema(production=production)
         readable = frozenset(operation.path for operation in self.operations if operation.method == "GET")
         for operation in self.operations:
             route = (
                 StreamRoute(operation, schema, context)
                 if operation.is_stream
-                else RestRoute(operation, schema, context, self.limits, readable)
+                else RestRoute(operation, schema, context, readable)
             )
             for path in operation.paths():
                 self._router.add(operation.method, path, route)

@@ -19,6 +19,7 @@ from resolvers.schema import SoundstageSchema
 from rest_compat.binding import bind
 from rest_compat.dialects import DIALECTS, Answered
 from rest_compat.operations import RestOperation
+from rest_compat.ratelimit import admit
 from rest_compat.routes import as_error
 from rest_compat.shape import converter, shape
 
@@ -45,7 +46,7 @@ class StreamRoute:
         """Streams until the end, an error, or the client leaves. What is wrong before it begins is an HTTP answer."""
         context = await self.context(socket)
         try:
-            context.require_actor()
+            headers = await admit(self.operation, self.dialect, context)
             query: dict[str, list[str]] = {}
             for name, value in socket.query_params.multi_items():
                 query.setdefault(name, []).append(value)
@@ -57,11 +58,11 @@ class StreamRoute:
             self.operation.text, variable_values=variables, context_value=context, operation_name=self.operation.name
         )
         try:
-            await self._stream(socket, stream, context)
+            await self._stream(socket, stream, context, headers)
         finally:
             await stream.aclose()
 
-    async def _stream(self, socket: WebSocket, stream: Any, context: Context) -> None:
+    async def _stream(self, socket: WebSocket, stream: Any, context: Context, headers: dict[str, str]) -> None:
         """What goes wrong at once is an HTTP answer; a stream that is silent at first is accepted all the same."""
         first: asyncio.Task[ExecutionResult | None] = asyncio.create_task(anext(stream, None))
         tasks: set[asyncio.Task[Any]] = {first}
@@ -70,7 +71,8 @@ class StreamRoute:
             if first.done() and (found := first.result()) is not None and found.errors:
                 await self._deny(socket, as_error(found.errors[0]), context)
                 return
-            await socket.accept(_subprotocol(socket), [(b"x-request-id", context.request_id.encode())])
+            told = {"X-Request-ID": context.request_id, **headers}
+            await socket.accept(_subprotocol(socket), [(k.lower().encode(), v.encode()) for k, v in told.items()])
             tasks |= {asyncio.create_task(self._send_all(socket, first, stream, context))}
             tasks |= {asyncio.create_task(_left(socket))}
             await asyncio.wait(tasks - {first}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,11 +105,10 @@ class StreamRoute:
         await socket.send_text(orjson.dumps(value).decode())
 
     async def _deny(self, socket: WebSocket, error: SoundstageError, context: Context) -> None:
+        headers = {"X-Request-ID": context.request_id, **error.details.pop("headers", {})}
         body = orjson.dumps(self.dialect.failure(error, Answered(context.request_id)))
         if "websocket.http.response" in socket.scope.get("extensions", {}):
-            await socket.send_denial_response(
-                Response(body, error.status, {"X-Request-ID": context.request_id}, media_type="application/json")
-            )
+            await socket.send_denial_response(Response(body, error.status, headers, media_type="application/json"))
         else:
             await socket.close(ERROR_BASE + error.status, error.code)
 

@@ -23,7 +23,6 @@ from app.audit.models import (
 )
 from app.audit.tiles import WIDTH
 from app.database.statements import (
-    ORGANIZATION,
     Statement,
     adding,
     adding_or_changing,
@@ -44,7 +43,7 @@ _LIMIT = bindparam("limit", type_=Integer)
 _AFTER = bindparam("after", type_=BigInteger)
 
 #: Locks the log until the commit, so that sequences have no gaps and stand in the order of the commits.
-LENGTHEN = change(adding_or_changing(AuditLogTable, [ORGANIZATION], {"size": _logs.size + 1}))
+LENGTHEN = change(adding_or_changing(AuditLogTable, lambda kept, _: {"size": kept.c.size + 1}))
 ADD_EVENT = change(
     insert(table(AuditEventTable)).values(
         {
@@ -125,13 +124,7 @@ LEAF_TILES_FROM = statement(
     .limit(_LIMIT),
     AuditTile,
 )
-PUT_TILE = change(
-    adding_or_changing(
-        AuditTileTable,
-        [ORGANIZATION, "level", "number"],
-        {"width": bindparam("width"), "hashes": bindparam("hashes")},
-    )
-)
+PUT_TILE = change(adding_or_changing(AuditTileTable, lambda _, given: {"width": given.width, "hashes": given.hashes}))
 
 ADD_CHECKPOINT = change(adding(AuditCheckpointTable))
 NEWEST_CHECKPOINT = statement(

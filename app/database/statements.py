@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Delete, Insert, Select, Table, Update, bindparam, delete, insert, select, update
 from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
 
@@ -96,10 +95,29 @@ def _constant(key: str, value: Any) -> Any:
     return value
 
 
+class Upsert:
+    """A new row, or something else where its primary key is taken. Both databases have it; each spells it its way."""
+
+    def __init__(self, rows: Table, changes: Callable[[Table, Any], dict[str, Any]] | None) -> None:
+        self.rows, self.changes = rows, changes
+
+    def spoken(self, name: str) -> ClauseElement:
+        """The statement for one dialect."""
+        if name == "postgresql":
+            from sqlalchemy.dialects.postgresql import insert as insert_into  # imported late, as the dialects are
+        else:
+            from sqlalchemy.dialects.sqlite import insert as insert_into  # type: ignore[assignment]
+        made = insert_into(self.rows).values({column.name: bindparam(column.name) for column in self.rows.columns})
+        keys = list(self.rows.primary_key)
+        if self.changes is None:
+            return made.on_conflict_do_nothing(index_elements=keys)
+        return made.on_conflict_do_update(index_elements=keys, set_=self.changes(self.rows, made.excluded))
+
+
 class Statement(Generic[R]):
     """One SQL statement of a repository, with the record that its rows become."""
 
-    def __init__(self, core: ClauseElement, record: type[R]) -> None:
+    def __init__(self, core: ClauseElement | Upsert, record: type[R]) -> None:
         self.core = core
         self.record = record
         self.is_record = isinstance(record, type) and issubclass(record, SQLModel)
@@ -109,7 +127,8 @@ class Statement(Generic[R]):
         """The statement for one dialect; compiled at the first call."""
         found = self._compiled.get(name)
         if found is None:
-            found = self._compiled[name] = Compiled(self.core, name)
+            core = self.core.spoken(name) if isinstance(self.core, Upsert) else self.core
+            found = self._compiled[name] = Compiled(core, name)
         return found
 
     def record_from(self, compiled: Compiled, row: Sequence[Any]) -> R:
@@ -123,7 +142,7 @@ def statement(core: ClauseElement, record: type[R]) -> Statement[R]:
     return Statement(core, record)
 
 
-def change(core: ClauseElement) -> Statement[None]:
+def change(core: ClauseElement | Upsert) -> Statement[None]:
     """Declares a statement that writes and returns nothing."""
     return Statement(core, type(None))
 
@@ -149,27 +168,14 @@ def adding(model: type[SQLModel]) -> Insert:
     return insert(table(model))
 
 
-def adding_or_changing(model: type[SQLModel], keys: Sequence[str], changes: Mapping[str, Any]) -> Insert:
-    """A new row with all columns; changes of the row that is there already, where one has the same keys."""
-    from sqlalchemy.dialects import postgresql  # SQLite spells it the same way, and takes this one too
-
-    rows = table(model)
-    values: dict[str, Any] = {column.name: bindparam(column.name, type_=column.type) for column in rows.columns}
-    return postgresql.insert(rows).values(values).on_conflict_do_update(index_elements=keys, set_=changes)
+def adding_or_leaving(model: type[SQLModel]) -> Upsert:
+    """A new row with all columns; nothing where its primary key is taken."""
+    return Upsert(table(model), None)
 
 
-def adding_where_missing(model: type[SQLModel]) -> Insert:
-    """A new row with all columns; nothing where one with this key is there."""
-    return _InsertMissing(table(model))
-
-
-class _InsertMissing(Insert):
-    inherit_cache = True
-
-
-@compiles(_InsertMissing)
-def _insert_missing(element: Any, compiler: Any, **options: Any) -> str:
-    return f"{compiler.visit_insert(element, **options)} ON CONFLICT DO NOTHING"
+def adding_or_changing(model: type[SQLModel], changes: Callable[[Table, Any], dict[str, Any]]) -> Upsert:
+    """A new row with all columns; where its primary key is taken, `changes(kept row, given row)` of that row."""
+    return Upsert(table(model), changes)
 
 
 def changing(model: type[SQLModel]) -> Update:

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, BindParameter, Integer, bindparam, insert, or
 from app.audit.models import AuditEvent, AuditEventTable
 from app.database.statements import (
     adding,
-    adding_where_missing,
+    adding_or_leaving,
     change,
     changing,
     changing_everywhere,
@@ -89,7 +89,7 @@ SET_DEFAULT = change(
 )
 
 COUNTERS = statement(readable(CounterTable).where(among(_counters.key, "keys")), Counter)
-ADD_COUNTER = change(adding_where_missing(CounterTable))
+ADD_COUNTER = change(adding_or_leaving(CounterTable))
 _amount = bindparam("amount", type_=BigInteger)
 CHARGE = change(
     changing(CounterTable)

@@ -261,7 +261,7 @@ def test_a_removed_provider_is_trusted_no_more(ours: LiveServer, theirs: LiveSer
         },
     ).json()
 
-    assert removed == {"data": {"removeFederationProvider": {"id": provider["id"]}}}
+    assert removed["data"] == {"removeFederationProvider": {"id": provider["id"]}}
     assert _get(theirs, _mint(ours, provider["audience"])).status_code == 401
 
 
