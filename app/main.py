@@ -150,11 +150,11 @@ class Server:
         self.app = self._application()
         await self.reconciler.start()
         self._take_up_duties()
-        _collect_rarely()
 
     def _take_up_duties(self) -> None:
         duties = (self._keep_house(), self._keep_keys(), self.limits.usage.keep())
         self._duties = [asyncio.create_task(duty) for duty in duties]
+        _collect_rarely()
 
     async def close(self) -> None:
         """Ends all parts; services go on running."""

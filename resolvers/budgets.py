@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -41,7 +41,8 @@ class Budgets(SchemaExtension):
 
     async def on_validate(self) -> AsyncIterator[None]:
         execution = self.execution_context
-        document, schema = execution.graphql_document, cast(GraphQLSchema, execution.schema._schema)
+        document = execution.graphql_document
+        schema: GraphQLSchema = execution.schema._schema
         if self._counts() and document is not None and execution.pre_execution_errors is None:
             # What does not fit costs 1 whatever is in it: another cost would tell which of its names exist.
             execution.pre_execution_errors = validate_document(schema, document, execution.validation_rules)
