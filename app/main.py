@@ -137,7 +137,6 @@ class Server:
         await self.reconciler.start()
         self.sealer.start()
         self._take_up_duties()
-        _collect_rarely()
 
     def _product(self, vault: Vault, environments: Parts) -> Product:
         return Product(
@@ -161,6 +160,7 @@ class Server:
     def _take_up_duties(self) -> None:
         duties = (self._keep_house(), self._keep_keys(), self.limits.usage.keep())
         self._duties = [asyncio.create_task(duty) for duty in duties]
+        _collect_rarely()
 
     async def close(self) -> None:
         """Ends all parts; services go on running."""

@@ -18,6 +18,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import validate_document
 from strawberry.types.execution import StreamExecutionResult
 
 from app.core.clock import rfc3339
@@ -41,8 +42,11 @@ class Budgets(SchemaExtension):
     async def on_validate(self) -> AsyncIterator[None]:
         execution = self.execution_context
         document = execution.graphql_document
+        schema: GraphQLSchema = execution.schema._schema
+        if self._counts() and document is not None and execution.pre_execution_errors is None:
+            # What does not fit costs 1 whatever is in it: another cost would tell which of its names exist.
+            execution.pre_execution_errors = validate_document(schema, document, execution.validation_rules)
         if self._counts() and document is not None and not execution.pre_execution_errors:
-            schema: GraphQLSchema = execution.schema._schema
             cost = cost_of(schema, document, execution.variables or {}, execution.operation_name)
             taken = await self._take(cost)
             if not taken.admitted:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 from cross_web import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
@@ -59,6 +59,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
     ) -> None:
         super().__init__(
             build_schema(production=production),
+            allow_queries_via_get=not production,  # optional in GraphQL over HTTP; what scanners ask for
             graphql_ide="graphiql" if page else None,
             subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL],
             connection_init_wait_timeout=timedelta(seconds=10),
@@ -77,6 +78,9 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         except HTTPException as error:
             code = "METHOD_NOT_ALLOWED" if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else InvalidRequest.code
             response = self._refusal(request, error.status_code, error.reason, {"code": code})
+        except ClientDisconnect:
+            gone = "The request ended before its body was complete."
+            response = self._refusal(request, NOT_EXECUTED, gone, {"code": InvalidRequest.code})
         except SoundstageError as error:
             response = self._refusal(request, error.status, error.message, error.extensions)
         await _tell_limits(request, response)
@@ -118,7 +122,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
     def create_response(self, response_data: Any, sub_response: Response) -> Response:
         executed = isinstance(response_data, list) or "data" in response_data
         told = executed or sub_response.media_type != RESPONSE_TYPE  # what asks for plain JSON looks into the body
-        status = sub_response.status_code or (HTTPStatus.OK if told else _status(response_data))
+        status = int(sub_response.status_code or (HTTPStatus.OK if told else _status(response_data)))
         response = Response(orjson.dumps(response_data), status, media_type=sub_response.media_type)
         response.headers.raw.extend(sub_response.headers.raw)
         return response

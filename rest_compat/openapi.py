@@ -18,6 +18,7 @@ from app.observability.health import VERSION
 from rest_compat.binding import IF_VERSION, INPUT, body_variables, takes_body
 from rest_compat.dialects import DIALECTS
 from rest_compat.operations import RestOperation, Variable
+from rest_compat.ratelimit import is_probe
 from rest_compat.shape import Shape, shape
 
 Schema = dict[str, Any]
@@ -241,10 +242,12 @@ def _responses(operation: RestOperation, components: dict[str, Schema]) -> Schem
 
 def _error_statuses(operation: RestOperation) -> list[int]:
     statuses = {400, 405, 500, 503}
-    if operation.access is not None:
-        statuses |= {401, 403, 429}
-    if operation.path_parameters or not isinstance(operation.root_type, GraphQLNonNull):
-        statuses.add(404)
+    if operation.access is not None or operation.is_mutation:
+        statuses |= {401, 403}  # a public mutation proves who somebody is
+    if not is_probe(operation):
+        statuses.add(429)
+    if operation.path_parameters or operation.is_mutation or not isinstance(operation.root_type, GraphQLNonNull):
+        statuses.add(404)  # of a mutation also for what its body names
     if operation.is_mutation:
         statuses |= {409, 412, 413, 415, 422}
     return sorted(statuses)

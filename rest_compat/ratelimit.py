@@ -20,10 +20,15 @@ def quota(dialect: Dialect, actor: Actor) -> Quota:
     return Quota(dialect.name, dialect.limits[actor.plan] or actor.requests_per_minute or ENTERPRISE)
 
 
+def is_probe(operation: RestOperation) -> bool:
+    """Whether an operation is never refused for its number."""
+    return operation.access is None and operation.root_field in PROBES
+
+
 async def admit(operation: RestOperation, dialect: Dialect, context: Context) -> dict[str, str]:
     """Counts one request: the headers of its answer. Raises `RateLimited`, with them, for one too many."""
     limits = context.product.limits
-    if context.actor is None and operation.root_node.name.value not in PROBES:
+    if context.actor is None and not is_probe(operation):
         await limits.admit_anonymous(context.client.address)
     return {} if operation.access is None else await count(dialect, context)
 

@@ -92,10 +92,10 @@ class SignIn:
 
         Raises `InvitationInvalid`, and what `sign_in` raises.
         """
-        self.parts.throttle.admit("invitation", self.client.address)
+        self.parts.throttle.admit(self._guessing("invitation"), self.client.address)
         invitation = await self.work.one(members.INVITATION_BY_HASH, hash=token_hash(token))
         if invitation is None or invitation.accepted_at or invitation.revoked_at:
-            self.parts.throttle.failed("invitation", self.client.address)
+            self.parts.throttle.failed(self._guessing("invitation"), self.client.address)
             raise InvitationInvalid()
         if invitation.expires_at <= self.clock():
             raise InvitationInvalid()
@@ -107,12 +107,16 @@ class SignIn:
         self._join(invitation, user_id)
         return await self.sessions.open(user_id, invitation.organization_id, means, self.client, second_factor=second)
 
+    def _guessing(self, what: str) -> str:
+        """What guesses at a link count against: this address alone, or one guesser would lock out everybody."""
+        return f"{what} {self.client.address}"
+
     async def reset_password(self, token: str, password: str, *, code: str | None, means: Means) -> SignedIn:
         """Sets a new password by a link, ends all sessions, and opens one."""
-        self.parts.throttle.admit("reset", self.client.address)
+        self.parts.throttle.admit(self._guessing("reset"), self.client.address)
         reset = await self.work.one(repository.RESET_BY_HASH, hash=token_hash(token))
         if reset is None or reset.used_at is not None or reset.expires_at <= self.clock():
-            self.parts.throttle.failed("reset", self.client.address)
+            self.parts.throttle.failed(self._guessing("reset"), self.client.address)
             raise InvitationInvalid("This link is not valid: it was used or has expired. Ask for a new one.")
         account = await self.work.one(repository.ACCOUNT, user_id=reset.user_id)
         if account is None:

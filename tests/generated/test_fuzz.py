@@ -58,6 +58,11 @@ def _fuzz(server: Program, path: str, checks: str, requests: int, seconds: int) 
     return done.stdout[-12_000:] + done.stderr[-2_000:] if done.returncode else ""
 
 
+def _still_opens(server: Program) -> bool:
+    """Whether the fuzzer's key is as good as it was: a run of 401s would find nothing."""
+    return server.request("GET", "/v1/environments").status_code == 200
+
+
 def _requests(server: Program) -> int:
     text = server.client.get(f"{server.url}/metrics").text
     return int(sum(float(value) for value in re.findall(r"^soundstage_requests_total\{.*\} ([\d.e+]+)$", text, re.M)))
@@ -68,6 +73,7 @@ def test_random_rest_requests_get_documented_answers(server: Program, requests: 
     told = _fuzz(server, "/openapi.json", CHECKS, requests, seconds)
 
     assert not told, told
+    assert _still_opens(server)
     assert _requests(server) >= requests
 
 
@@ -77,4 +83,5 @@ def test_random_graphql_requests_cause_no_defect(server: Program, requests: int,
     told = _fuzz(server, "/graphql", "no_defect", requests, seconds)
 
     assert not told, told
+    assert _still_opens(server)
     assert _requests(server) >= requests

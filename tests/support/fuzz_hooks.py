@@ -6,6 +6,7 @@ Its own check of GraphQL answers counts every error as the server's; ours counts
 from __future__ import annotations
 
 import json
+import re
 
 import schemathesis
 from hypothesis import strategies as st
@@ -24,6 +25,19 @@ schemathesis.graphql.scalar(
     "Duration",
     st.integers(-1, 2**31 - 1).map(nodes.Int) | (st.sampled_from(["30s", "5m", "soon"]) | st.text()).map(nodes.String),
 )
+
+
+#: What a credential hangs on. Schemathesis asks again with ids from earlier answers.
+_OWN = re.compile(r"(key|usr|org|sis)_[0-9a-z]{26}")
+
+
+@schemathesis.hook
+def before_call(context: object, case: schemathesis.Case, kwargs: object) -> None:
+    """The fuzzer takes its own credential away from nobody, least of all from itself: the rest would be 401s."""
+    if case.method.upper() != "GET" and case.path_parameters:
+        for name, value in case.path_parameters.items():
+            if _OWN.fullmatch(str(value)):
+                case.path_parameters[name] = f"{str(value)[:4]}{'0' * 26}"
 
 
 @schemathesis.check
