@@ -47,6 +47,8 @@ from app.sign_in.service import Parts as SignInParts
 from app.sign_in.sessions import forget_old as forget_old_sessions
 from app.sign_in.sessions import session_stands
 from app.sign_in.throttle import Throttle
+from app.sso.provider import Providers
+from app.sso.service import SsoParts
 from app.tokens.service import REFRESH_SECONDS, SigningKeys
 from resolvers.authentication import Authentication
 from resolvers.context import Product
@@ -136,6 +138,12 @@ class Server:
             SignInParts(vault, self.tokens.mint, Throttle()),
             self.tokens,
             federation,
+            SsoParts(
+                vault,
+                Providers(allow_private=settings.allow_private_providers),
+                self.tokens.mint,
+                settings.own_issuer,
+            ),
             production=settings.production,
         )
         bearers = Bearers(

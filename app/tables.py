@@ -11,7 +11,8 @@ from app.idempotency import models as idempotency
 from app.identity import models as identity
 from app.members import models as members
 from app.sign_in import models as sign_in
+from app.sso import models as sso
 from app.tokens import models as tokens
 
-MODELS = (audit, environments, federation, idempotency, identity, members, sign_in, tokens)
+MODELS = (audit, environments, federation, idempotency, identity, members, sign_in, sso, tokens)
 METADATA = SQLModel.metadata

@@ -98,7 +98,14 @@ class MutationGuard(Guard):
             actor = context.require_actor()
             resource = str(getattr(result, "id", "") or "")
             touched = str(getattr(result, "audited_as", resource))
-            audit.record(context.work, actor, action=self.action, resource=touched, request_id=context.request_id)
+            audit.record(
+                context.work,
+                actor,
+                action=self.action,
+                resource=touched,
+                request_id=context.request_id,
+                details=context.audit_details,
+            )
             for prepare in context.before_commit:
                 prepare(resource)
             await context.work.commit()

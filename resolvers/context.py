@@ -25,6 +25,8 @@ from app.sign_in.account import OwnAccount
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.service import SignIn
 from app.sign_in.sessions import Client
+from app.sso.service import SingleSignOn, SsoParts
+from app.sso.sign_on import SignOn
 from app.tokens.hybrid import Verified
 from app.tokens.service import SigningKeys
 
@@ -43,6 +45,7 @@ class Product:
     sign_in: SignInParts
     tokens: SigningKeys
     federation: FederationParts
+    sso: SsoParts
     #: Introspection, GraphiQL and the API viewer are off in production.
     production: bool = False
 
@@ -67,6 +70,10 @@ class Context:
     client: Client = UNKNOWN
     #: The session cookie that came with it.
     cookie: str | None = None
+    #: The sealed cookie of a single sign-on that has begun.
+    transaction: str | None = None
+    #: What the audit event of this mutation tells beside its action; no secrets.
+    audit_details: dict[str, Any] = field(default_factory=dict)
     #: Headers for the answer, beside those that every answer has: cookies, limits.
     response_headers: MutableHeaders = field(default_factory=MutableHeaders)
     #: What the client sent in `connection_init`.
@@ -88,7 +95,7 @@ class Context:
 
     def again(self) -> Context:
         """A context for another operation of the same connection: same actor, nothing cached."""
-        return replace(self, before_commit=[], replay=None, connection_params=None)
+        return replace(self, before_commit=[], audit_details={}, replay=None, connection_params=None)
 
     @cached_property
     def work(self) -> UnitOfWork:
@@ -125,6 +132,19 @@ class Context:
     def federation(self) -> Federation:
         """The organization's federated providers."""
         return Federation(self.work, self.require_actor(), self.product.federation)
+
+    @cached_property
+    def sso(self) -> SingleSignOn:
+        """Single sign-on of the actor's organization."""
+        return SingleSignOn(self.work, self.require_actor(), self.product.sso)
+
+    @property
+    def sign_on(self) -> SignOn:
+        """Signing in by an identity provider, whoever asks."""
+        unbound: UnitOfWork | None = self.__dict__.get("work")
+        if unbound is None or unbound.organization_id is not None:
+            unbound = UnitOfWork(self.product.database, None)
+        return SignOn(unbound, self.product.sso, self.client, self.request_id)
 
     @cached_property
     def units(self) -> DataLoader[str, list[UnitRecord]]:

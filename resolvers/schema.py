@@ -42,6 +42,10 @@ from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
 from resolvers.sign_in.mutations import SignInMutations
 from resolvers.sign_in.queries import SignInQueries
+from resolvers.sso.mutations import SsoMutations
+from resolvers.sso.queries import ADMIN as SSO
+from resolvers.sso.queries import SsoQueries
+from resolvers.sso.types import sso_connection
 from resolvers.system.queries import SystemQueries
 from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
@@ -70,6 +74,10 @@ async def node(context: Context, node_id: str) -> Node | None:
         actor.require(FEDERATION.scope, FEDERATION.kind)
         trusted = await context.federation.provider(node_id)
         return provider(trusted, context.product.federation) if trusted else None
+    if is_id(node_id, "sso"):
+        actor.require(SSO.scope, SSO.kind)
+        configured = await context.sso.find(node_id)
+        return sso_connection(configured, context.product.sso) if configured else None
     if is_id(node_id, "org"):
         actor.require(ORGANIZATION.scope, ORGANIZATION.kind)
         return organization(await context.identity.organization()) if node_id == actor.organization_id else None
@@ -83,6 +91,7 @@ class Query(
     IdentityQueries,
     MemberQueries,
     SignInQueries,
+    SsoQueries,
     SystemQueries,
     TokenQueries,
 ):
@@ -98,6 +107,7 @@ class Mutation(
     IdentityMutations,
     MemberMutations,
     SignInMutations,
+    SsoMutations,
     TokenMutations,
 ):
     pass

@@ -220,6 +220,13 @@ def _responses(operation: RestOperation, components: dict[str, Schema]) -> Schem
         data = _json_schema(found, components)
     body = data if operation.raw else dialect.success_schema(data, paged=operation.connection)
     success: Schema = {"description": operation.description, "content": {"application/json": {"schema": body}}}
+    if operation.redirects:
+        location = {
+            "description": "Where to go on.",
+            "required": True,
+            "schema": {"type": "string", "format": "uri-reference"},
+        }
+        success = {"description": operation.description, "headers": {"Location": location}}
     responses: Schema = {str(operation.status): success}
     if operation.method == "GET" and not operation.connection and "version" in found.fields:
         responses["304"] = {"description": "The resource still has the ETag in `If-None-Match`."}
@@ -237,6 +244,8 @@ def _error_statuses(operation: RestOperation) -> list[int]:
         statuses |= {401, 403, 429}
     if operation.path_parameters:
         statuses.add(404)
+    if operation.redirects:
+        statuses |= {401, 403, 404}
     if operation.is_mutation:
         statuses |= {409, 412, 413, 415, 422}
     return sorted(statuses)

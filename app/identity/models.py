@@ -29,6 +29,8 @@ class Organization(Record):
     plan: Plan = Field(sa_type=Choice(Plan))
     #: For the enterprise plan, whose quota is the organization's own.
     requests_per_minute: int | None = None
+    #: Whether members other than owners sign in by single sign-on only.
+    require_sso: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created_at: datetime = Field(sa_type=Moment)
     version: int = 1
 
