@@ -1,6 +1,6 @@
 // A real OpenID provider, oidc-provider, with its development login form. Prints its address, then serves.
 // The login name decides the claims: `ann` has ann@<domain>, verified; `unverified-…` is not verified.
-// Order: {"redirect": "…/callback", "domain": "corp.example", "id_token_claims": false}
+// Ends when its standard input does. Order: {"redirect": "…/callback", "domain": "corp.example", "id_token_claims": false}
 import { createServer } from 'node:http'
 import Provider from 'oidc-provider'
 
@@ -34,3 +34,5 @@ server.listen(0, '127.0.0.1', () => {
   })
   console.log(JSON.stringify({ issuer }))
 })
+
+process.stdin.on('end', () => process.exit(0)).resume()

@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 
 from app.core.actor import Role
+from app.core.clock import now
+from app.sso.repository import VERIFIED
 from tests.support.serving import Client
 from tests.support.tenants import PASSWORD
 
@@ -66,6 +68,19 @@ async def _provider(client: Client) -> Known:
     return {"provider": (await client.data(asked, {"input": described}))["registerFederationProvider"]["id"]}
 
 
+async def _connection(client: Client) -> Known:
+    domain = f"private-{client.tenant.id.removeprefix('org_')}.example"
+    given = {"issuer": "https://private-issuer.example", "clientId": "private-client", "domains": [domain]}
+    asked = "mutation ($input: UpdateSsoInput!) { updateSso(input: $input) { id domains { id record } } }"
+    made = (await client.data(asked, {"input": given}))["updateSso"]
+    [claimed] = made["domains"]
+    # No name server knows it.
+    work = client.tenant.work()
+    work.write(VERIFIED, id=claimed["id"], moment=now())
+    await work.commit()
+    return {"connection": made["id"], "domain": claimed["id"], "record": claimed["record"]}
+
+
 async def _signed_in(client: Client) -> dict[str, Any]:
     asked = "mutation ($input: SignInInput!) { signIn(input: $input) { id refreshToken } }"
     answer = await client.data(asked, {"input": {"email": client.tenant.email, "password": PASSWORD}})
@@ -81,6 +96,7 @@ PREPARATIONS: dict[str, Callable[[Client], Awaitable[Known]]] = {
     "session": _session,
     "reset": _reset,
     "provider": _provider,
+    "connection": _connection,
     "second_factor": _second_factor,
     "confirmed_factor": _confirmed_factor,
 }
