@@ -138,12 +138,7 @@ class Server:
             SignInParts(vault, self.tokens.mint, Throttle()),
             self.tokens,
             federation,
-            SsoParts(
-                vault,
-                Providers(allow_private=settings.allow_private_providers),
-                self.tokens.mint,
-                settings.own_issuer,
-            ),
+            self._sso(vault),
             production=settings.production,
         )
         bearers = Bearers(
@@ -155,6 +150,10 @@ class Server:
         await self.reconciler.start()
         self._duties = [asyncio.create_task(self._keep_house()), asyncio.create_task(self._keep_keys())]
         _collect_rarely()
+
+    def _sso(self, vault: Vault) -> SsoParts:
+        providers = Providers(allow_private=self.settings.allow_private_providers)
+        return SsoParts(vault, providers, self.tokens.mint, self.settings.own_issuer)
 
     async def close(self) -> None:
         """Ends all parts; services go on running."""
