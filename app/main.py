@@ -44,6 +44,8 @@ from app.sign_in.sessions import forget_old as forget_old_sessions
 from app.sign_in.sessions import session_stands
 from app.sign_in.throttle import Throttle
 from app.site import site
+from app.sso.provider import Providers
+from app.sso.service import SsoParts
 from app.tokens.service import REFRESH_SECONDS, SigningKeys
 from resolvers.authentication import Authentication
 from resolvers.context import Product
@@ -149,6 +151,7 @@ class Server:
             self.tokens,
             FederationParts(self.tokens, self.settings.allow_private_providers),
             self.limits,
+            self._sso(vault),
             production=self.settings.production,
         )
 
@@ -161,6 +164,10 @@ class Server:
         duties = (self._keep_house(), self._keep_keys(), self.limits.usage.keep())
         self._duties = [asyncio.create_task(duty) for duty in duties]
         _collect_rarely()
+
+    def _sso(self, vault: Vault) -> SsoParts:
+        providers = Providers(allow_private=self.settings.allow_private_providers)
+        return SsoParts(vault, providers, self.tokens.mint, self.settings.own_issuer)
 
     async def close(self) -> None:
         """Ends all parts; services go on running."""

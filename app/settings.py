@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     )
     allow_private_providers: bool = Field(
         default=False,
-        description="Lets federated providers publish their keys at private and loopback addresses.",
+        description="Lets federated and identity providers be at private and loopback addresses.",
     )
     otlp_endpoint: str = Field(
         default="",

@@ -14,7 +14,21 @@ from app.limits import models as limits
 from app.members import models as members
 from app.policies import models as policies
 from app.sign_in import models as sign_in
+from app.sso import models as sso
 from app.tokens import models as tokens
 
-MODELS = (agents, audit, environments, federation, idempotency, identity, limits, members, policies, sign_in, tokens)
+MODELS = (
+    agents,
+    audit,
+    environments,
+    federation,
+    idempotency,
+    identity,
+    limits,
+    members,
+    policies,
+    sign_in,
+    sso,
+    tokens,
+)
 METADATA = SQLModel.metadata

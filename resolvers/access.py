@@ -210,7 +210,14 @@ class MutationGuard(Guard):
             else:
                 touched = str(getattr(result, "audited_as", resource))
                 actor = context.require_actor()
-                audit.record(context.work, actor, action=self.action, resource=touched, request_id=context.request_id)
+                audit.record(
+                    context.work,
+                    actor,
+                    action=self.action,
+                    resource=touched,
+                    request_id=context.request_id,
+                    details=context.audit_details,
+                )
             for prepare in context.before_commit:
                 # What asks the policies returns no object that could be read again: it is asked again.
                 prepare(resource if self.repeatable else "")

@@ -18,7 +18,7 @@ from app.observability.requests import REQUEST_ID
 from app.sign_in.sessions import Client, authenticate_cookie
 from app.tokens.errors import TokenRefused
 from resolvers.context import Context, Product
-from resolvers.cookies import SESSION_COOKIE, check_same_site
+from resolvers.cookies import SESSION_COOKIE, SSO_COOKIE, check_same_site
 from resolvers.http import bearer_of
 
 log = structlog.get_logger(__name__)
@@ -42,6 +42,7 @@ class Authentication:
             request_id=connection.scope.get(REQUEST_ID) or new_id("req"),
             client=Client(address, connection.headers.get("user-agent", "")),
             cookie=connection.cookies.get(SESSION_COOKIE),
+            transaction=connection.cookies.get(SSO_COOKIE),
         )
         token = bearer_of(connection)
         if token is not None:

@@ -36,6 +36,8 @@ from app.sign_in.account import OwnAccount
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.service import SignIn
 from app.sign_in.sessions import Client
+from app.sso.service import SingleSignOn, SsoParts
+from app.sso.sign_on import SignOn
 from app.tokens.hybrid import Verified
 from app.tokens.service import SigningKeys
 
@@ -57,6 +59,7 @@ class Product:
     tokens: SigningKeys
     federation: FederationParts
     limits: Limits
+    sso: SsoParts
     #: Introspection, GraphiQL and the API viewer are off in production.
     production: bool = False
 
@@ -83,6 +86,10 @@ class Context:
     cookie: str | None = None
     #: What the present mutation decided for an agent; its audit event tells of that instead of the call.
     decision: Decision | None = None
+    #: The sealed cookie of a single sign-on that has begun.
+    transaction: str | None = None
+    #: What the audit event of this mutation tells beside its action; no secrets.
+    audit_details: dict[str, Any] = field(default_factory=dict)
     #: Headers for the answer, beside those that every answer has: cookies, limits.
     response_headers: MutableHeaders = field(default_factory=MutableHeaders)
     #: Whether it came in as GraphQL: then its cost is counted.
@@ -110,7 +117,7 @@ class Context:
 
     def again(self) -> Context:
         """A context for another operation of the same connection: same actor, nothing cached."""
-        return replace(self, before_commit=[], replay=None, admission=None, connection_params=None)
+        return replace(self, before_commit=[], audit_details={}, replay=None, admission=None, connection_params=None)
 
     @cached_property
     def work(self) -> UnitOfWork:
@@ -183,6 +190,19 @@ class Context:
     def audit_personal(self) -> DataLoader[str, AuditPersonal | None]:
         """The personal data of many events with one statement."""
         return DataLoader(load_fn=lambda ids: self.audit.personal(ids))
+
+    @cached_property
+    def sso(self) -> SingleSignOn:
+        """Single sign-on of the actor's organization."""
+        return SingleSignOn(self.work, self.require_actor(), self.product.sso)
+
+    @property
+    def sign_on(self) -> SignOn:
+        """Signing in by an identity provider, whoever asks."""
+        unbound: UnitOfWork | None = self.__dict__.get("work")
+        if unbound is None or unbound.organization_id is not None:
+            unbound = UnitOfWork(self.product.database, None)
+        return SignOn(unbound, self.product.sso, self.client, self.request_id)
 
     @cached_property
     def units(self) -> DataLoader[str, list[UnitRecord]]:

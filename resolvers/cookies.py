@@ -16,6 +16,8 @@ from starlette.requests import HTTPConnection
 from app.core.errors import Forbidden
 
 SESSION_COOKIE = "__Host-soundstage-session"
+#: Lax, not strict: it has to come along when the identity provider sends the browser back.
+SSO_COOKIE = "__Host-soundstage-sso"
 _ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
 #: Any value of it shows that the sender is no HTML form.
 CSRF_HEADER = "x-requested-with"
@@ -36,6 +38,16 @@ def set_session(headers: MutableHeaders, cookie: str, lifetime_seconds: int) -> 
 def clear_session(headers: MutableHeaders) -> None:
     """Takes the cookie back."""
     headers.append("Set-Cookie", f"{SESSION_COOKIE}=; {_ATTRIBUTES}; Max-Age=0")
+
+
+def set_transaction(headers: MutableHeaders, cookie: str, lifetime_seconds: int) -> None:
+    """Hands out what a single sign-on has to bring back."""
+    headers.append("Set-Cookie", f"{SSO_COOKIE}={cookie}; {_ATTRIBUTES}; Max-Age={lifetime_seconds}")
+
+
+def clear_transaction(headers: MutableHeaders) -> None:
+    """Takes it back: it is used once, whatever came of it."""
+    headers.append("Set-Cookie", f"{SSO_COOKIE}=; {_ATTRIBUTES}; Max-Age=0")
 
 
 def check_same_site(connection: HTTPConnection, allowed_origins: Sequence[str]) -> None:

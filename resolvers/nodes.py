@@ -26,6 +26,8 @@ from resolvers.members.types import invitation, member
 from resolvers.node import Node
 from resolvers.policies.queries import READ as POLICIES
 from resolvers.policies.types import approval, policy
+from resolvers.sso.queries import ADMIN as SSO
+from resolvers.sso.types import sso_connection
 
 R = TypeVar("R")
 Load = Callable[[Context, str], Awaitable[Node | None]]
@@ -68,6 +70,11 @@ KINDS: dict[str, Kind] = {
         lambda context, found: provider(found, context.product.federation),
     ),
     "evt": _kind(AUDIT, lambda context, id: context.audit.event(id), lambda _, found: event(found)),
+    "sso": _kind(
+        SSO,
+        lambda context, id: context.sso.find(id),
+        lambda context, found: sso_connection(found, context.product.sso),
+    ),
     "agt": _kind(AGENTS, lambda context, id: context.agents.find(id), lambda _, found: agent(found)),
     "pol": _kind(POLICIES, lambda context, id: context.policies.find(id), lambda _, found: policy(found)),
     "apr": _kind(POLICIES, lambda context, id: context.approvals.find(id), lambda _, found: approval(found)),

@@ -50,6 +50,8 @@ from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
 from resolvers.sign_in.mutations import SignInMutations
 from resolvers.sign_in.queries import SignInQueries
+from resolvers.sso.mutations import SsoMutations
+from resolvers.sso.queries import SsoQueries
 from resolvers.system.queries import SystemQueries
 from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
@@ -65,6 +67,7 @@ class Query(
     MemberQueries,
     PolicyQueries,
     SignInQueries,
+    SsoQueries,
     SystemQueries,
     TokenQueries,
 ):
@@ -85,6 +88,7 @@ class Mutation(
     MemberMutations,
     PolicyMutations,
     SignInMutations,
+    SsoMutations,
     TokenMutations,
 ):
     pass

@@ -41,7 +41,9 @@ def bind(
         values.update(_from_body(free, body))
         _refuse_unknown(query, {}, "query parameter")
     else:
-        values.update(_from_query(free, query))
+        # RFC 6749, section 4.1.2: whoever redirects to us may add parameters of its own.
+        known = {name: query[name] for name in query.keys() & free.keys()} if operation.redirects else query
+        values.update(_from_query(free, known))
     _check(operation.variables, values)
     return values
 

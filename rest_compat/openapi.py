@@ -229,6 +229,13 @@ def _responses(operation: RestOperation, components: dict[str, Schema]) -> Schem
         data = _json_schema(found, components)
     body = data if operation.raw else dialect.success_schema(data, paged=operation.connection)
     success: Schema = {"description": operation.description, "content": {"application/json": {"schema": body}}}
+    if operation.redirects:
+        location = {
+            "description": "Where to go on.",
+            "required": True,
+            "schema": {"type": "string", "format": "uri-reference"},
+        }
+        success = {"description": operation.description, "headers": {"Location": location}}
     responses: Schema = {str(operation.status): success}
     if operation.method == "GET" and not operation.connection and "version" in found.fields:
         responses["304"] = {"description": "The resource still has the ETag in `If-None-Match`."}

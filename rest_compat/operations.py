@@ -90,6 +90,11 @@ class RestOperation:
         return self.operation.operation is OperationType.MUTATION
 
     @property
+    def redirects(self) -> bool:
+        """Whether the answer is a redirect to the `url` of the root field's value."""
+        return self.status == 302
+
+    @property
     def path_parameters(self) -> list[str]:
         """The names in the path, in order."""
         return _PARAMETER.findall(self.path)
@@ -97,7 +102,8 @@ class RestOperation:
     @property
     def connection(self) -> bool:
         """Whether the root field is a page of a list."""
-        return get_named_type(self.root_type).name.endswith("Connection")
+        answered = get_named_type(self.root_type)
+        return isinstance(answered, GraphQLObjectType) and "pageInfo" in answered.fields
 
     @property
     def answers_a_node(self) -> bool:
@@ -121,6 +127,8 @@ def load_operations(folder: Path, schema: GraphQLSchema, access: Mapping[str, An
     for operation in operations:
         if operation.max_age is not None and operation.access is not None:
             raise DocumentError(f"{operation.name}: only what is public may be kept by others")
+        if operation.method == "GET" and operation.is_mutation and not operation.redirects:
+            raise DocumentError(f"{operation.name}: a GET changes nothing, unless it is a step of a redirect")
         for path in operation.paths():
             key = (operation.method, _PARAMETER.sub("{}", path))
             other = taken.setdefault(key, operation.name)

@@ -154,6 +154,8 @@ class RestRoute:
     def _success(
         self, request: Request, path: dict[str, str], value: Any, context: Context, headers: dict[str, str]
     ) -> Response:
+        if self.operation.redirects:
+            return Response(status_code=302, headers={**headers, "Location": value["url"]})
         operation, verified = self.operation, context.actor is not None and context.actor.signature_verified
         answered = Answered(context.request_id, verified)
         if operation.connection:

@@ -77,7 +77,8 @@ class RestService:
     async def _answer(self, match: Match[RestRoute | StreamRoute], scope: Scope, receive: Receive, send: Send) -> None:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         route, path = match.route(method) or (None, {})
-        if not isinstance(route, RestRoute):
+        changing_head = scope["method"] == "HEAD" and isinstance(route, RestRoute) and route.operation.is_mutation
+        if not isinstance(route, RestRoute) or changing_head:
             response = _not_allowed(match, scope)
         else:
             scope[ROUTE] = route.operation.name

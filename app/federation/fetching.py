@@ -1,4 +1,4 @@
-"""Fetches a provider's keys from an address that a client chose: nothing inside our network can be reached so.
+"""Asks addresses that a client chose, for a provider's keys above all: nothing inside our network can be reached so.
 
 The name is resolved once, every address is checked, and the connection goes to a checked one: a name that changes in
 between changes nothing. Redirects and proxies are not followed; time and size are bounded.
@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+from collections.abc import Mapping
 from functools import cache
 
 import httpx
@@ -20,6 +21,8 @@ from app.tokens.errors import KeyRefused
 from app.tokens.jwk import Jwk, read_key, read_set
 
 TIMEOUT_SECONDS = 5.0
+#: Between two parts of an answer; the whole has its own bound.
+LONGEST_SILENCE_SECONDS = 10.0
 MOST_BYTES = 256 * 1024
 MOST_KEYS = 50
 LONGEST_URL = 512
@@ -53,25 +56,45 @@ def is_public(address: str) -> bool:
 
 async def fetch_keys(url: str, *, allow_private: bool) -> list[Jwk]:
     """The usable keys of a JWK Set, public members only; raises `SyncFailed`."""
+    status, body = await ask(url, allow_private=allow_private)
+    if status != httpx.codes.OK:
+        raise SyncFailed(f"It answered with status {status}.")
+    return _keys(body)
+
+
+async def ask(
+    url: str,
+    *,
+    allow_private: bool,
+    seconds: float = TIMEOUT_SECONDS,
+    headers: Mapping[str, str] | None = None,
+    form: str | None = None,
+) -> tuple[int, bytes]:
+    """Status and body of the answer to a GET, or to a POST of `form` (URL-encoded); raises `SyncFailed`."""
     try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            return _keys(await _fetch(httpx.URL(url), allow_private))
+        async with asyncio.timeout(seconds):
+            return await _fetch(httpx.URL(url), allow_private, headers or {}, form)
     except TimeoutError as error:
-        raise SyncFailed(f"It did not answer within {TIMEOUT_SECONDS:g} seconds.") from error
+        raise SyncFailed(f"It did not answer within {seconds:g} seconds.") from error
     except httpx.HTTPError as error:
         raise SyncFailed(f"It cannot be reached: {type(error).__name__}.") from error
 
 
-async def _fetch(url: httpx.URL, allow_private: bool) -> bytes:
+async def _fetch(
+    url: httpx.URL, allow_private: bool, headers: Mapping[str, str], form: str | None
+) -> tuple[int, bytes]:
     address = await _checked_address(url, allow_private)
-    headers = {"Host": url.netloc.decode(), "Accept": "application/json", "Accept-Encoding": "identity"}
+    sent = {"Host": url.netloc.decode(), "Accept": "application/json", "Accept-Encoding": "identity", **headers}
+    method = "GET"
+    if form is not None:
+        method, sent["Content-Type"] = "POST", "application/x-www-form-urlencoded"
     pinned = {"sni_hostname": url.raw_host.decode()}
     async with (
-        httpx.AsyncClient(verify=_trust(), trust_env=False, follow_redirects=False, timeout=TIMEOUT_SECONDS) as client,
-        client.stream("GET", url.copy_with(host=address), headers=headers, extensions=pinned) as response,
+        httpx.AsyncClient(
+            verify=_trust(), trust_env=False, follow_redirects=False, timeout=LONGEST_SILENCE_SECONDS
+        ) as client,
+        client.stream(method, url.copy_with(host=address), headers=sent, content=form, extensions=pinned) as response,
     ):
-        if response.status_code != httpx.codes.OK:
-            raise SyncFailed(f"It answered with status {response.status_code}.")
         if response.headers.get("content-encoding", "identity") != "identity":
             raise SyncFailed("It answered with a compressed body, which was not asked for.")
         body = b""
@@ -79,7 +102,7 @@ async def _fetch(url: httpx.URL, allow_private: bool) -> bytes:
             body += part
             if len(body) > MOST_BYTES:
                 raise SyncFailed(f"Its answer is larger than {MOST_BYTES // 1024} KB.")
-        return body
+        return response.status_code, body
 
 
 async def _checked_address(url: httpx.URL, allow_private: bool) -> str:

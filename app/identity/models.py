@@ -45,6 +45,8 @@ class Organization(Record):
     policy_revision: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     #: The position of the last item of `policyDecisions`.
     decision_position: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    #: Whether members other than owners sign in by single sign-on only.
+    require_sso: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created_at: datetime = Field(sa_type=Moment)
     version: int = 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.errors import InvalidRequest, RateLimited, Unauthorized
+from app.core.errors import Forbidden, InvalidRequest, RateLimited, Unauthorized
 
 
 class SignInFailed(Unauthorized):
@@ -33,3 +33,9 @@ class TooManyAttempts(RateLimited):
     """Too many failed attempts. Wait for the seconds in `Retry-After`."""
 
     code = "TOO_MANY_ATTEMPTS"
+
+
+class SsoRequired(Forbidden):
+    """This organization wants single sign-on. Sign in by `/v1/auth/sso/login?email=` and your address."""
+
+    code = "SSO_REQUIRED"

@@ -120,3 +120,10 @@ class Place(Record):
 
     organization_id: str
     role: Role
+    #: Whether the organization wants its members to sign in by single sign-on; owners need not.
+    require_sso: bool
+
+    @property
+    def takes_password(self) -> bool:
+        """Whether the person may sign in here with a password."""
+        return self.role is Role.OWNER or not self.require_sso

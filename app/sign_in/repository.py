@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Integer, bindparam, exists, or_, select
+from sqlalchemy import Integer, bindparam, exists, false, or_, select
 
 from app.database.statements import (
     adding,
@@ -15,7 +15,7 @@ from app.database.statements import (
     statement,
     table,
 )
-from app.identity.models import Credential, MembershipTable, UserTable
+from app.identity.models import Credential, MembershipTable, Organization, OrganizationTable, UserTable
 from app.identity.repository import opened_by
 from app.sign_in.models import (
     Account,
@@ -32,6 +32,7 @@ from app.sign_in.models import (
 
 _users, _members, _secrets = table(UserTable).c, table(MembershipTable).c, table(UserSecretsTable).c
 _sessions, _refresh, _resets = table(SignInSessionTable).c, table(RefreshTokenTable).c, table(PasswordResetTable).c
+_organizations = table(OrganizationTable).c
 _LIMIT = bindparam("limit", type_=Integer)
 
 # Before somebody has signed in there is no organization to start from.
@@ -49,10 +50,14 @@ _ACCOUNT = select(
 ACCOUNT_BY_EMAIL = statement(_ACCOUNT.where(_users.email == bindparam("email")), Account)
 ACCOUNT = statement(_ACCOUNT.where(_users.id == bindparam("user_id")), Account)
 PLACES = statement(
-    select(_members.organization_id, _members.role)
+    select(_members.organization_id, _members.role, _organizations.require_sso)
+    .join(_organizations.id.table, _organizations.id == _members.organization_id)
     .where(_members.user_id == bindparam("user_id"))
     .order_by(_members.id),
     Place,
+)
+ORGANIZATION = statement(
+    everywhere(OrganizationTable).where(_organizations.id == bindparam("organization_id")), Organization
 )
 ADD_SECRETS = change(adding(UserSecretsTable))
 SET_PASSWORD = change(
@@ -73,6 +78,18 @@ SET_SECOND_FACTOR = change(
         totp_confirmed=bindparam("confirmed"),
         totp_step=bindparam("step", type_=Integer),
         recovery_hashes=bindparam("hashes"),
+        version=_secrets.version + 1,
+    )
+)
+#: Neither password nor second factor opens the account any more.
+DISARM = change(
+    changing_everywhere(UserSecretsTable)
+    .where(_secrets.user_id == bindparam("whose"))
+    .values(
+        password_hash=bindparam("none"),
+        totp_sealed=bindparam("none"),
+        totp_confirmed=false(),
+        recovery_hashes=bindparam("no_hashes"),
         version=_secrets.version + 1,
     )
 )
@@ -149,6 +166,12 @@ RESET_BY_HASH = statement(everywhere(PasswordResetTable).where(_resets.hash == b
 USE_RESET = change(
     changing(PasswordResetTable)
     .where(_resets.hash == bindparam("hash"), _resets.used_at.is_(None))
+    .values(used_at=bindparam("moment"))
+)
+#: All links of a person that still work.
+VOID_RESETS_OF = change(
+    changing_everywhere(PasswordResetTable)
+    .where(_resets.user_id == bindparam("whose"), _resets.used_at.is_(None))
     .values(used_at=bindparam("moment"))
 )
 SECRETS = statement(everywhere(UserSecretsTable).where(_secrets.user_id == bindparam("user_id")), UserSecrets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NoReturn
 
 from app.audit import service as audit
@@ -21,7 +22,7 @@ from app.members.errors import InvitationInvalid
 from app.members.models import Invitation
 from app.members.service import display_name, token_hash
 from app.sign_in import passwords, repository, second_factor
-from app.sign_in.errors import SecondFactorRequired, SessionEnded, SignInFailed
+from app.sign_in.errors import SecondFactorRequired, SessionEnded, SignInFailed, SsoRequired
 from app.sign_in.models import Account, Means, Place, SignInSession, UserSecrets
 from app.sign_in.sessions import Client, Mint, Sessions, SignedIn
 from app.sign_in.throttle import Throttle
@@ -51,7 +52,7 @@ class SignIn:
     ) -> SignedIn:
         """A session for who has the password and the second factor.
 
-        Raises `SignInFailed`, `SecondFactorRequired`, `TooManyAttempts`.
+        Raises `SignInFailed`, `SecondFactorRequired`, `TooManyAttempts`, `SsoRequired`.
         """
         account = await self._proved(email.strip().lower()[:LONGEST_EMAIL], password)
         second = await self._second_factor(account, code)
@@ -99,6 +100,7 @@ class SignIn:
             raise InvitationInvalid()
         if invitation.expires_at <= self.clock():
             raise InvitationInvalid()
+        await self._takes_password(invitation.organization_id, invitation.role)
         if await self.work.one(repository.ACCOUNT_BY_EMAIL, email=invitation.email) is None:
             user_id, second = await self._new_account(invitation.email, name, password), False
         else:
@@ -121,6 +123,9 @@ class SignIn:
         account = await self.work.one(repository.ACCOUNT, user_id=reset.user_id)
         if account is None:
             raise SignInFailed()
+        places = await self.work.all(repository.PLACES, user_id=account.id)
+        role = next((place.role for place in places if place.organization_id == reset.organization_id), Role.VIEWER)
+        await self._takes_password(reset.organization_id, role)
         second = await self._second_factor(account, code)
         passwords.check(password, account.email)
         await set_password(self.work, account.id, password)
@@ -187,10 +192,19 @@ class SignIn:
 
     async def _place(self, account: Account, wanted: str | None) -> Place:
         places = await self.work.all(repository.PLACES, user_id=account.id)
-        chosen = next((place for place in places if wanted in (None, place.organization_id)), None)
-        if chosen is None:
+        possible = [place for place in places if wanted in (None, place.organization_id)]
+        if not possible:
             await self._refuse(account, account.email, "organization")
+        chosen = next((place for place in possible if place.takes_password), None)
+        if chosen is None:
+            raise SsoRequired()
         return chosen
+
+    async def _takes_password(self, organization_id: str, role: Role) -> None:
+        """Raises `SsoRequired` where a member in this role has to sign in by single sign-on."""
+        found = await self.work.one(repository.ORGANIZATION, organization_id=organization_id)
+        if found is not None and found.require_sso and role is not Role.OWNER:
+            raise SsoRequired()
 
     async def _refuse(self, account: Account | None, email: str, why: str) -> NoReturn:
         """Counts and records a failure, then raises `SignInFailed`."""
@@ -272,3 +286,10 @@ async def set_password(work: UnitOfWork, user_id: str, password: str) -> None:
         work.write(repository.ADD_SECRETS, **UserSecrets(user_id=user_id, password_hash=hashed).__dict__)
     else:
         work.write(repository.SET_PASSWORD, expect=1, whose=user_id, new_hash=hashed)
+
+
+def disarm(work: UnitOfWork, user_id: str, moment: datetime) -> None:
+    """Takes everything from an account by which somebody got into it. `work` is the system's."""
+    work.write(repository.DISARM, whose=user_id, none="", no_hashes=[])
+    work.write(repository.END_SESSIONS_OF, whose=user_id, but="", moment=moment)
+    work.write(repository.VOID_RESETS_OF, whose=user_id, moment=moment)

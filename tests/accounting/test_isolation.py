@@ -45,6 +45,10 @@ ROUTES_NAMING = [
 ]
 
 
+#: One of each kind that can be told by a list.
+EVERYTHING = Sample(needs=("member", "invitation", "role", "provider", "governed", "connection"))
+
+
 def test_every_operation_that_takes_an_id_is_asked() -> None:
     by_id = {name for name, field in root_fields().items() if {"id", "userId", "eventId"} & set(field.args)}
     by_id -= {"Query.blueprintTemplate", "Mutation.eraseAuditPersonalData"}  # of nobody who is still known
@@ -83,7 +87,7 @@ async def test_an_id_in_a_list_of_another_kind_finds_nothing(shared: Served, nam
 @pytest.mark.parametrize("name", [name for name in FIELDS if name not in NAMING])
 async def test_what_lists_or_tells_holds_nothing_of_others(shared: Served, name: str) -> None:
     owner, stranger = await shared.newcomer(), await shared.newcomer()
-    theirs = (await facts(owner, Sample(needs=("member", "invitation", "role", "provider", "governed")))).public()
+    theirs = (await facts(owner, EVERYTHING)).public()
 
     answer = await _ask(stranger, name, theirs)
 
@@ -109,7 +113,7 @@ async def test_a_route_to_somebody_elses_looks_like_one_to_nothing(shared: Serve
 @pytest.mark.parametrize("name", sorted(set(ROUTES) - set(ROUTES_NAMING)))
 async def test_a_route_that_lists_holds_nothing_of_others(shared: Served, name: str) -> None:
     owner, stranger = await shared.newcomer(), await shared.newcomer()
-    theirs = (await facts(owner, Sample(needs=("member", "invitation", "role", "provider", "governed")))).public()
+    theirs = (await facts(owner, EVERYTHING)).public()
 
     _, answer = await _request(shared, stranger, name, theirs)
 
@@ -188,8 +192,9 @@ async def _state(owner: Client, known: Facts) -> Any:
     environment = "environment(id: $id) { name status desiredStatus generation autoShutdown services { replicas } }"
     people = "members { nodes { id role } } invitations { nodes { id status } } roles { id version }"
     keys = "organizations { name } apiKeys { nodes { id expiresAt revokedAt } } federationProviders { nodes { id } }"
+    sso = "ssoConnections { id version domains { id verifiedAt } }"
     governed = "agents { nodes { id status version } } policies { nodes { id version } }"
-    query = f"query ($id: ID!) {{ {environment} {people} {keys} {governed} }}"
+    query = f"query ($id: ID!) {{ {environment} {people} {keys} {governed} {sso} }}"
     if "environment" not in known.known:
         query = query.replace("($id: ID!)", "").replace(environment, "")
     return await owner.data(query, {"id": known.environment} if "environment" in known.known else {})

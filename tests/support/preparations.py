@@ -11,6 +11,8 @@ import pyotp
 
 from app.audit.repository import ALL_EVENTS, LOG
 from app.core.actor import Role
+from app.core.clock import now
+from app.sso.repository import VERIFIED
 from tests.support.serving import Client
 from tests.support.tenants import PASSWORD
 from tests.support.waiting import until
@@ -114,6 +116,19 @@ async def sealed(client: Client) -> str:
     return events[0].id
 
 
+async def _connection(client: Client) -> Known:
+    domain = f"private-{client.tenant.id.removeprefix('org_')}.example"
+    given = {"issuer": "https://private-issuer.example", "clientId": "private-client", "domains": [domain]}
+    asked = "mutation ($input: UpdateSsoInput!) { updateSso(input: $input) { id domains { id record } } }"
+    made = (await client.data(asked, {"input": given}))["updateSso"]
+    [claimed] = made["domains"]
+    # No name server knows it.
+    work = client.tenant.work()
+    work.write(VERIFIED, id=claimed["id"], moment=now())
+    await work.commit()
+    return {"connection": made["id"], "domain": claimed["id"], "record": claimed["record"]}
+
+
 async def _signed_in(client: Client) -> dict[str, Any]:
     asked = "mutation ($input: SignInInput!) { signIn(input: $input) { id refreshToken } }"
     answer = await client.data(asked, {"input": {"email": client.tenant.email, "password": PASSWORD}})
@@ -131,6 +146,7 @@ PREPARATIONS: dict[str, Callable[[Client], Awaitable[Known]]] = {
     "provider": _provider,
     "sealed": _sealed,
     "governed": _governed,
+    "connection": _connection,
     "second_factor": _second_factor,
     "confirmed_factor": _confirmed_factor,
 }

@@ -37,6 +37,8 @@ PREFIXES = {
     "policy": "pol",
     "approval": "apr",
     "decision": "dec",
+    "connection": "sso",
+    "domain": "ssd",
 }
 #: Of the right form, and nobody's.
 MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in PREFIXES.values()}
@@ -136,9 +138,19 @@ SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
 
 
 #: What somebody calls who has no credential yet.
-SIGNING_IN = {"signIn", "refreshSession", "acceptInvitation", "resetPassword"}
+SIGNING_IN = {"signIn", "refreshSession", "acceptInvitation", "resetPassword", "ssoCallback"}
+#: At an address that is never asked.
+SSO = {"issuer": "https://login.example", "clientId": "soundstage", "clientSecret": "s3cret-of-the-client"}
 
 SAMPLES: dict[str, Sample] = {
+    "Query.ssoConnections": Sample(given="", needs=("connection",)),
+    "Query.ssoDiscover": Sample(lambda _: {"email": "somebody@nowhere.example"}, given=""),
+    "Query.ssoLogin": Sample(lambda _: {"email": "somebody@nowhere.example"}, given="", otherwise="SSO_UNAVAILABLE"),
+    "Mutation.ssoCallback": Sample(lambda _: {"state": "x", "code": "y"}, given="", otherwise="SSO_STATE_MISMATCH"),
+    "Mutation.updateSso": Sample(lambda _: {"input": SSO}, given=""),
+    "Mutation.removeSsoConnection": Sample(lambda facts: {"id": facts["connection"]}, given="", needs=("connection",)),
+    "Mutation.verifySsoDomain": Sample(lambda facts: {"id": facts["domain"]}, given="", needs=("connection",)),
+    "Mutation.confirmSsoDomain": Sample(lambda facts: {"record": facts["record"]}, given="", needs=("connection",)),
     "Query.environment": Sample(_id),
     "Query.environments": Sample(),
     "Query.environmentRecentLogs": Sample(_id),
@@ -282,6 +294,13 @@ SAMPLES: dict[str, Sample] = {
 }
 
 ROUTE_SAMPLES: dict[str, RouteSample] = {
+    "DiscoverSso": RouteSample(query={"domain": "nowhere.example"}, given=""),
+    "BeginSso": RouteSample(query={"email": "somebody@nowhere.example"}, given=""),
+    "FinishSso": RouteSample(query={"state": "x", "code": "y"}, given=""),
+    "UpdateSso": RouteSample(body=SSO, given=""),
+    "ListSsoConnections": RouteSample(given="", needs=("connection",)),
+    "RemoveSsoConnection": RouteSample(lambda facts: {"id": facts["connection"]}, given="", needs=("connection",)),
+    "VerifySsoDomain": RouteSample(lambda facts: {"id": facts["domain"]}, given="", needs=("connection",)),
     "Login": RouteSample(
         body=lambda facts: {"email": facts["email"], "password": PASSWORD}, given="", needs=("email",)
     ),
@@ -394,7 +413,8 @@ ROUTE_SAMPLES: dict[str, RouteSample] = {
 }
 
 OPERATIONS: dict[str, RestOperation] = {operation.name: operation for operation in load(contract("graphql"))}
-ROUTES = {name: operation for name, operation in OPERATIONS.items() if not operation.is_stream}
+#: Those that answer with a redirect take a provider and a browser: tests/api/sso follows them.
+ROUTES = {name: found for name, found in OPERATIONS.items() if not found.is_stream and not found.redirects}
 STREAMS = {name: operation for name, operation in OPERATIONS.items() if operation.is_stream}
 
 
@@ -488,6 +508,8 @@ _CHANGING = [
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
     (re.compile(r"eyJ[\w.-]+"), "<token>"),
     (re.compile(r'("(?:port|pid|uptimeSeconds|remaining|tookMicroseconds|took_microseconds)": ?)\d+'), r"\1 0"),
+    (re.compile(r"soundstage-verification=\w+"), "<record>"),
+    (re.compile(r"private-\w+\.example"), "private.example"),
 ]
 
 
