@@ -10,9 +10,12 @@ from pathlib import Path
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.administration.sampler import Sampler
 from app.audit.cursors import Cursors
 from app.audit.sealer import Sealer
 from app.audit.service import Parts as AuditParts
+from app.billing.configuration import billing_parts
+from app.billing.webhooks import forget_old as forget_old_billing
 from app.core.errors import SoundstageError
 from app.core.ids import new_id
 from app.core.streams import Wakeups
@@ -42,6 +45,7 @@ from app.sign_in.sessions import session_stands
 from app.sign_in.throttle import Throttle
 from app.site import site
 from app.tokens.service import REFRESH_SECONDS, SigningKeys
+from app.usage.service import RecordedRequests
 from resolvers.authentication import Authentication
 from resolvers.context import Product
 
@@ -129,12 +133,16 @@ class Server:
             SignInParts(vault, self.tokens.mint, Throttle()),
             self.tokens,
             federation,
+            billing_parts(settings),
+            RecordedRequests(),
+            lambda: self.metrics.answered,
             production=settings.production,
         )
         bearers = Bearers(
             self.database, self.tokens, Acceptance(self.database, federation), session_stands(self.database)
         )
         self.sealer = Sealer(self.database, signer=self.tokens)
+        self.sampler = Sampler(self.database)
         self.authentication = Authentication(self.product, bearers, settings.allowed_origins)
         self.tracing = tracing(settings.otlp_endpoint)
         self.app = site(
@@ -146,6 +154,7 @@ class Server:
         )
         await self.reconciler.start()
         self.sealer.start()
+        self.sampler.start()
         self._duties = [asyncio.create_task(self._keep_house()), asyncio.create_task(self._keep_keys())]
         _collect_rarely()
 
@@ -156,6 +165,7 @@ class Server:
         await asyncio.gather(*self._duties, return_exceptions=True)
         await self.reconciler.close()
         await self.sealer.close()
+        await self.sampler.close()
         await self.engine.close()
         await self.database.close()
         await asyncio.to_thread(self.tracing.close)
@@ -170,6 +180,7 @@ class Server:
                 await forget_old_sessions(self.database)
                 await governance.forget_old(self.database)
                 await forget_used(self.database)
+                await forget_old_billing(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     async def _keep_keys(self) -> None:

@@ -19,6 +19,7 @@ from rest_compat.binding import IF_VERSION, INPUT, body_variables, takes_body
 from rest_compat.dialects import DIALECTS
 from rest_compat.operations import RestOperation, Variable
 from rest_compat.shape import Shape, shape
+from rest_compat.webhooks import described as webhook
 
 Schema = dict[str, Any]
 
@@ -104,6 +105,7 @@ def build(operations: Iterable[RestOperation]) -> Schema:
             item[operation.method.lower()] = _operation(operation, components)
     paths["/metrics"] = _metrics()
     paths["/v1/audit/export"] = _audit_export()
+    paths["/v1/billing/webhook"] = webhook()
     return {
         "openapi": "3.1.0",
         "info": {

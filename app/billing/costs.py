@@ -31,14 +31,12 @@ def minor_units(amount: float) -> int:
 
 
 def quantities(usage: Usage) -> Mapping[Metric, float]:
-    """What was measured of each metric that has a unit price; what nobody counted is left out."""
-    found: dict[Metric, float] = {
+    """What was measured of each metric that has a unit price."""
+    return {
+        Metric.REQUESTS: usage.requests,
         Metric.POLICY_EVALUATIONS: usage.policy_evaluations,
         Metric.ENVIRONMENT_HOURS: usage.ran.running / 3_600,
     }
-    if usage.requests is not None:
-        found[Metric.REQUESTS] = usage.requests
-    return found
 
 
 def costs(usage: Usage, plan: Plan, *, factor: float = 1.0) -> Sequence[CostRecord]:
@@ -47,11 +45,9 @@ def costs(usage: Usage, plan: Plan, *, factor: float = 1.0) -> Sequence[CostReco
     price, measured = card.plan(plan), quantities(usage)
     records = [CostRecord(period, Metric.PLAN, 1, 0, price.monthly, card.currency)]
     for unit in card.units:
-        if unit.metric in measured:
-            quantity = measured[unit.metric] * factor
-            included = price.included[unit.metric]
-            cost = minor_units(max(0.0, quantity - included) * unit.price / unit.per)
-            records.append(CostRecord(period, unit.metric, round(quantity, 2), included, cost, card.currency))
+        quantity, included = measured[unit.metric] * factor, price.included[unit.metric]
+        cost = minor_units(max(0.0, quantity - included) * unit.price / unit.per)
+        records.append(CostRecord(period, unit.metric, round(quantity, 2), included, cost, card.currency))
     return records
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from app.billing.errors import NoWebhook
-from app.billing.providers import Notice, Order, ProviderKind, Session
+from app.billing.kinds import ProviderKind
+from app.billing.providers import Notice, Order, Session
 
 
 class DevelopmentBilling:

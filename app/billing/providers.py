@@ -7,16 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from app.billing.kinds import ProviderKind
 from app.core.clock import Clock, now
 from app.identity.models import Plan
-
-
-class ProviderKind(enum.StrEnum):
-    """Which provider an installation uses."""
-
-    #: Nobody pays: success is simulated.
-    DEVELOPMENT = "development"
-    STRIPE = "stripe"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ import httpx
 import orjson
 
 from app.billing.errors import BillingNotConfigured, BillingProviderFailed
-from app.billing.providers import Notice, Order, Outcome, ProviderKind, Session
+from app.billing.kinds import ProviderKind
+from app.billing.providers import Notice, Order, Outcome, Session
 from app.billing.signatures import verify
 from app.core.clock import Clock, now
 from app.core.errors import InvalidRequest

@@ -24,6 +24,12 @@ DECISIONS = statement(
     .where(_events.created_at >= _SINCE, _events.created_at < _UNTIL),
     dict[str, int],
 )
+REQUESTS = statement(
+    readable(AuditEventTable)
+    .with_only_columns(func.count(_events.request_id.distinct()).label("count"))
+    .where(_events.created_at >= _SINCE, _events.created_at < _UNTIL),
+    dict[str, int],
+)
 
 _before = (
     func.lag(_changes.status).over(partition_by=_changes.environment_id, order_by=_changes.position).label("before")

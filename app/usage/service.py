@@ -15,8 +15,17 @@ from app.usage.running import Ran, ran
 class RequestCounts(Protocol):
     """Counts requests by organization and month."""
 
-    async def requests(self, work: UnitOfWork, period: Period) -> int | None:
-        """Those of the organization that the unit of work is bound to; None where nobody counted."""
+    async def requests(self, work: UnitOfWork, period: Period) -> int:
+        """Those of the organization that the unit of work is bound to."""
+
+
+class RecordedRequests:
+    """The requests that left an event in the audit log: changes, sign-ins, and every call of an agent."""
+
+    async def requests(self, work: UnitOfWork, period: Period) -> int:
+        """How many there are of the month."""
+        [found] = await work.all(repository.REQUESTS, since=period.start, until=period.end)
+        return found["count"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +33,7 @@ class Usage:
     """What was measured."""
 
     period: Period
-    #: None where nobody counted.
-    requests: int | None
+    requests: int
     #: Agents that did something.
     active_agents: int
     policy_evaluations: int
