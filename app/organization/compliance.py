@@ -102,7 +102,8 @@ class ComplianceReport:
                 FigureUnit.COUNT,
                 "Sign-ins and refreshes that were denied in the period.",
                 f'{{ signIns: auditEvents(filter: {{{span}, action: "session.create"}}) {{ nodes {{ id userId }} }}'
-                f' refreshes: auditEvents(filter: {{{span}, action: "session.refresh"}}) {{ nodes {{ id userId }} }} }}',
+                f' refreshes: auditEvents(filter: {{{span}, action: "session.refresh"}})'
+                " { nodes { id userId } } }",
             ),
         ]
 

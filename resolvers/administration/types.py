@@ -13,7 +13,7 @@ from resolvers.identity.types import Plan
 
 
 @strawberry.type(description="How many environments are in a status.")
-class StatusCount:
+class EnvironmentStatusCount:
     status: EnvironmentStatus = strawberry.field(description="The status.")
     count: int = strawberry.field(description="How many.")
 
@@ -25,7 +25,7 @@ class InstallationSummary:
     organizations: int = strawberry.field(description="Organizations.")
     users: int = strawberry.field(description="People.")
     agents: int = strawberry.field(description="Agents, without the retired ones.")
-    environments: list[StatusCount] = strawberry.field(description="By status, terminated ones included.")
+    environments: list[EnvironmentStatusCount] = strawberry.field(description="By status, terminated ones included.")
     requests: int = strawberry.field(description="Requests that this server has answered since its start.")
     decisions: int = strawberry.field(description="Decisions of policies in the last 24 hours.")
     audit_events: int = strawberry.field(description="Events in all audit logs.")
@@ -69,7 +69,9 @@ def summary(found: service.Summary, uptime: float, requests: int) -> Installatio
         organizations=found.organizations,
         users=found.users,
         agents=found.agents,
-        environments=[StatusCount(status=status, count=count) for status, count in found.environments.items()],
+        environments=[
+            EnvironmentStatusCount(status=status, count=count) for status, count in found.environments.items()
+        ],
         requests=requests,
         decisions=found.decisions,
         audit_events=found.audit_events,

@@ -122,7 +122,7 @@ class Checkout:
 
 
 @strawberry.type(description="What an organization pays for at the billing provider.")
-class Subscription:
+class PaidSubscription:
     provider: str = strawberry.field(description="The provider.")
     status: str = strawberry.field(description="As the provider says it.")
     updated_at: datetime = strawberry.field(description="When the provider last told of it.")
@@ -132,7 +132,7 @@ class Subscription:
 class BillingOverview:
     plan: Plan = strawberry.field(description="Its plan.")
     provider: str = strawberry.field(description="Who sells plans in this installation.")
-    subscription: Subscription | None = strawberry.field(description="Null where nothing is paid for.")
+    subscription: PaidSubscription | None = strawberry.field(description="Null where nothing is paid for.")
     period: str = strawberry.field(description="The month, in UTC: `2026-11`.")
     cost: CostSummary = strawberry.field(description="What the month costs.")
 
@@ -240,9 +240,11 @@ def billing_overview(
     subscription: models.Subscription | None, provider: str, usage: usage_service.Usage, plan: Plan, moment: datetime
 ) -> BillingOverview:
     """Plan and cost at a glance."""
-    paid = subscription and Subscription(
-        provider=subscription.provider, status=subscription.status, updated_at=subscription.updated_at
-    )
+    paid = None
+    if subscription is not None:
+        paid = PaidSubscription(
+            provider=subscription.provider, status=subscription.status, updated_at=subscription.updated_at
+        )
     cost = cost_summary(usage, plan, moment)
     return BillingOverview(plan=plan, provider=provider, subscription=paid, period=str(usage.period), cost=cost)
 

@@ -33,7 +33,7 @@ class Member(Node):
     role_name: str = strawberry.field(description="The role's name, of either kind.")
     joined_at: datetime = strawberry.field(description="When the person became a member.")
 
-    @strawberry.field(
+    @strawberry.field(  # type: ignore[untyped-decorator]
         description="Whether signing in takes the person a second factor; null for who may not administer members."
     )
     async def has_second_factor(self, info: Info[Context, None]) -> bool | None:
