@@ -103,9 +103,7 @@ def build(operations: Iterable[RestOperation]) -> Schema:
             item.setdefault("parameters", _path_parameters(operation))
         else:
             item[operation.method.lower()] = _operation(operation, components)
-    paths["/metrics"] = _metrics()
-    paths["/v1/audit/export"] = _audit_export()
-    paths["/v1/billing/webhook"] = webhook()
+    paths.update(_others())
     return {
         "openapi": "3.1.0",
         "info": {
@@ -129,6 +127,11 @@ def build(operations: Iterable[RestOperation]) -> Schema:
             "schemas": dict(sorted(components.items())),
         },
     }
+
+
+def _others() -> Schema:
+    """Paths that are no operations."""
+    return {"/metrics": _metrics(), "/v1/audit/export": _audit_export(), "/v1/billing/webhook": webhook()}
 
 
 def _shape(operation: RestOperation) -> Shape:

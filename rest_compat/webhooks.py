@@ -18,6 +18,16 @@ from rest_compat.dialects import DIALECTS, Answered
 log = structlog.get_logger(__name__)
 MOST_BYTES = 256 * 1024
 
+_REASONS = {
+    400: "The signature is not valid, or the body is no event.",
+    404: "The billing provider of this installation sends no webhooks.",
+    405: "The path does not take this method; see `Allow`.",
+    409: "It came at the same moment as another one: it has to be sent again.",
+    413: "The body is too large.",
+    500: "A defect of the server; tell the operator the request id.",
+    503: "A needed part does not answer.",
+}
+
 
 @dataclass(frozen=True)
 class Webhook:
@@ -68,15 +78,6 @@ def described() -> dict[str, Any]:
         "additionalProperties": False,
     }
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/MicrostaxError"}}}
-    reasons = {
-        400: "The signature is not valid, or the body is no event.",
-        404: "The billing provider of this installation sends no webhooks.",
-        405: "The path does not take this method; see `Allow`.",
-        409: "It came at the same moment as another one: it has to be sent again.",
-        413: "The body is too large.",
-        500: "A defect of the server; tell the operator the request id.",
-        503: "A needed part does not answer.",
-    }
     signature = {
         "name": "Stripe-Signature",
         "in": "header",
@@ -101,7 +102,7 @@ def described() -> dict[str, Any]:
                         "application/json": {"schema": DIALECTS["microstax"].success_schema(done, paged=False)}
                     },
                 },
-                **{str(status): {"description": text, "content": error} for status, text in reasons.items()},
+                **{str(status): {"description": text, "content": error} for status, text in _REASONS.items()},
             },
         }
     }

@@ -30,8 +30,11 @@ _COUNT = func.count()
 
 TOTALS = statement(
     select(
-        everywhere(OrganizationTable).with_only_columns(_COUNT).scalar_subquery().label("organizations"),
-        everywhere(UserTable).with_only_columns(_COUNT).scalar_subquery().label("users"),
+        everywhere(OrganizationTable)
+        .with_only_columns(func.count(_organizations.id))
+        .scalar_subquery()
+        .label("organizations"),
+        everywhere(UserTable).with_only_columns(func.count(_users.id)).scalar_subquery().label("users"),
         everywhere(AgentTable)
         .with_only_columns(_COUNT)
         .where(_agents.status != AgentStatus.RETIRED)
@@ -55,8 +58,8 @@ ENVIRONMENTS = statement(
 #: By organization, so that its index by time is used.
 DECISIONS = statement(
     everywhere(OrganizationTable)
-    .with_only_columns(_COUNT.label("count"))
-    .join(_events.id.table, _events.organization_id == _organizations.id)
+    .with_only_columns(func.count(_events.id).label("count"))
+    .select_from(_organizations.id.table.join(_events.id.table, _events.organization_id == _organizations.id))
     .where(_events.policy_set_hash != "", _events.created_at >= _SINCE, _events.created_at < _UNTIL),
     dict[str, int],
 )

@@ -104,8 +104,10 @@ PENDING_APPROVALS = statement(
 )
 SECOND_FACTORS = statement(
     readable(MembershipTable)
-    .with_only_columns(_COUNT.label("members"), func.count().filter(_secrets.totp_confirmed).label("protected"))
-    .join(_secrets.user_id.table, _secrets.user_id == _members.user_id, isouter=True),
+    .with_only_columns(
+        func.count(_members.id).label("members"), func.count().filter(_secrets.totp_confirmed).label("protected")
+    )
+    .select_from(_members.id.table.join(_secrets.user_id.table, _secrets.user_id == _members.user_id, isouter=True)),
     dict[str, int],
 )
 PROTECTED_MEMBERS = statement(
