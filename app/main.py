@@ -10,10 +10,13 @@ from pathlib import Path
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.administration.sampler import Sampler
 from app.audit.cursors import Cursors
 from app.audit.sealer import Sealer
 from app.audit.service import Parts as AuditParts
 from app.audit.signing import Signer
+from app.billing.configuration import billing_parts
+from app.billing.webhooks import forget_old as forget_old_billing
 from app.core.errors import SoundstageError
 from app.core.ids import new_id
 from app.core.streams import Wakeups
@@ -126,6 +129,7 @@ class Server:
         )
         self.tokens = await SigningKeys(self.database, vault, issuer=settings.own_issuer).open()
         self.limits = limits(self.database, settings.anonymous_per_minute)
+        self.sampler = Sampler(self.database)
         self.product = self._product(vault, parts)
         self.sealer = Sealer(self.database, signer=self._signer or self.tokens)
         self.tracing = tracing(settings.otlp_endpoint)
@@ -138,6 +142,7 @@ class Server:
         )
         await self.reconciler.start()
         self.sealer.start()
+        self.sampler.start()
         self._take_up_duties()
 
     def _product(self, vault: Vault, environments: Parts) -> Product:
@@ -152,6 +157,8 @@ class Server:
             FederationParts(self.tokens, self.settings.allow_private_providers),
             self.limits,
             self._sso(vault),
+            billing_parts(self.settings),
+            lambda: self.metrics.answered,
             production=self.settings.production,
         )
 
@@ -176,6 +183,7 @@ class Server:
         await asyncio.gather(*self._duties, return_exceptions=True)
         await self.reconciler.close()
         await self.sealer.close()
+        await self.sampler.close()
         with suppress(SoundstageError):
             await self.limits.usage.flush()
         await self.engine.close()
@@ -193,6 +201,7 @@ class Server:
                 await governance.forget_old(self.database)
                 await forget_used(self.database)
                 await forget_old_windows(self.database)
+                await forget_old_billing(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     async def _keep_keys(self) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.billing.kinds import ProviderKind
 from app.engines.base import Isolation
 
 
@@ -50,6 +51,20 @@ class Settings(BaseSettings):
     allow_private_providers: bool = Field(
         default=False,
         description="Lets federated and identity providers be at private and loopback addresses.",
+    )
+    billing_provider: ProviderKind = Field(
+        default=ProviderKind.DEVELOPMENT,
+        description="Who sells plans: `stripe`, or `development`, where payments are simulated and cost nothing.",
+    )
+    stripe_secret_key: SecretStr = Field(
+        default=SecretStr(""), description="Stripe's secret API key, to make checkout sessions with."
+    )
+    stripe_webhook_secret: SecretStr = Field(
+        default=SecretStr(""), description="The signing secret of the webhook endpoint at Stripe."
+    )
+    stripe_base_url: str = Field(default="https://api.stripe.com", description="Where Stripe's API is.")
+    stripe_prices: dict[str, str] = Field(
+        default_factory=dict, description='Stripe\'s price of each plan, as JSON: `{"pro": "price_…"}`.'
     )
     otlp_endpoint: str = Field(
         default="",

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.audit.export import export
+from app.billing.webhooks import Webhooks
 from app.blueprints import json_schema
 from app.console.routes import page_endpoint
 from app.console.routes import routes as asset_routes
@@ -31,6 +32,7 @@ from resolvers.http import GraphQLEndpoint
 from rest_compat.downloads import Download
 from rest_compat.routes import MethodNotAllowed
 from rest_compat.service import RestService, failure, not_found
+from rest_compat.webhooks import Webhook
 
 if TYPE_CHECKING:
     from opentelemetry import trace
@@ -84,8 +86,12 @@ def _pages(
         return Response(rest.document, media_type="application/json")
 
     exported = _audit_export(product, authentication)
+    billed = Webhook(
+        "billing-webhook", "microstax", "Stripe-Signature", Webhooks(product.database, product.billing).take
+    )
     routes = [Route(path, numbers, methods=["GET"]) for path in ("/metrics", *(f"{p}/metrics" for p in _PREFIXES))]
     routes += [Route(f"{prefix}/audit/export", exported.answer, methods=["GET"]) for prefix in _PREFIXES]
+    routes += [Route(f"{prefix}/billing/webhook", billed.answer, methods=["POST"]) for prefix in ("", *_PREFIXES)]
     routes += [
         Route("/openapi.json", document, methods=["GET"]),
         Route("/schemas/blueprint.json", _blueprint_schema, methods=["GET"]),

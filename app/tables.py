@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from sqlmodel import SQLModel
 
+from app.administration import models as administration
 from app.agents import models as agents
 from app.audit import models as audit
+from app.billing import models as billing
 from app.environments import models as environments
 from app.federation import models as federation
 from app.idempotency import models as idempotency
 from app.identity import models as identity
 from app.limits import models as limits
 from app.members import models as members
+from app.organization import models as organization
 from app.policies import models as policies
 from app.sign_in import models as sign_in
 from app.sso import models as sso
 from app.tokens import models as tokens
 
 MODELS = (
+    administration,
     agents,
     audit,
+    billing,
     environments,
     federation,
     idempotency,
     identity,
     limits,
     members,
+    organization,
     policies,
     sign_in,
     sso,

@@ -10,11 +10,14 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from strawberry.dataloader import DataLoader
 
+from app.administration.service import Administration
 from app.agents.service import Agents
 from app.audit.models import AuditPersonal
 from app.audit.proofs import Proofs
 from app.audit.service import Audit
 from app.audit.service import Parts as AuditParts
+from app.billing.providers import BillingParts
+from app.billing.service import Billing
 from app.core.actor import Actor
 from app.core.errors import SoundstageError, Unauthorized
 from app.core.ids import new_id
@@ -28,6 +31,7 @@ from app.limits.quotas import Admission
 from app.limits.service import Limits
 from app.members.service import Members
 from app.observability.health import Health
+from app.organization.service import OwnOrganization
 from app.policies.approvals import Approvals
 from app.policies.decisions import Decision
 from app.policies.governance import Governance, PolicyParts
@@ -40,6 +44,7 @@ from app.sso.service import SingleSignOn, SsoParts
 from app.sso.sign_on import SignOn
 from app.tokens.hybrid import Verified
 from app.tokens.service import SigningKeys
+from app.usage.service import Usages
 
 #: Items on a page at most, in GraphQL.
 LARGEST_PAGE = 100
@@ -60,6 +65,9 @@ class Product:
     federation: FederationParts
     limits: Limits
     sso: SsoParts
+    billing: BillingParts
+    #: How many requests this server has answered.
+    answered: Callable[[], int]
     #: Introspection, GraphiQL and the API viewer are off in production.
     production: bool = False
 
@@ -185,6 +193,30 @@ class Context:
     def proofs(self) -> Proofs:
         """Proofs over the organization's audit log."""
         return Proofs(self.work, self.require_actor().organization_id)
+
+    @cached_property
+    def own_organization(self) -> OwnOrganization:
+        """The actor's organization and its settings."""
+        return OwnOrganization(self.work, self.require_actor())
+
+    @cached_property
+    def billing(self) -> Billing:
+        """The organization's plan."""
+        return Billing(self.work, self.require_actor(), self.product.billing)
+
+    def usages(self, work: UnitOfWork | None = None) -> Usages:
+        """What the organization used; another one's for an operator's unit of work."""
+        return Usages(work or self.work)
+
+    @property
+    def administration(self) -> Administration:
+        """The installation as a whole."""
+        return Administration(self.product.database)
+
+    @cached_property
+    def second_factors(self) -> DataLoader[str, bool]:
+        """Of many members whether they have a second factor, with one statement."""
+        return DataLoader(load_fn=lambda ids: self.own_organization.second_factors(ids))
 
     @cached_property
     def audit_personal(self) -> DataLoader[str, AuditPersonal | None]:

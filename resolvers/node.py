@@ -25,6 +25,11 @@ IfVersion = Annotated[
     strawberry.argument(description="Change only if the object is still at this version; else `PRECONDITION_FAILED`."),
 ]
 
+OwnOrganizationId = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(description="Your organization's id, or nothing; any other is `NOT_FOUND`."),
+]
+
 
 @strawberry.interface(description="Anything that has an id and can be read again by `node(id:)`.")
 class Node:

@@ -15,6 +15,7 @@ from strawberry.types import ExecutionContext, ExecutionResult, Info
 from strawberry.types.graphql import OperationType
 
 from resolvers.access import node_query
+from resolvers.administration.queries import AdministrationQueries
 from resolvers.agents.mutations import AgentMutations
 from resolvers.agents.queries import AgentQueries
 from resolvers.agents.types import Agent
@@ -22,6 +23,8 @@ from resolvers.audit.mutations import AuditMutations
 from resolvers.audit.queries import AuditQueries
 from resolvers.audit.subscriptions import AuditSubscriptions
 from resolvers.audit.types import AuditEvent
+from resolvers.billing.mutations import BillingMutations
+from resolvers.billing.queries import BillingQueries
 from resolvers.budgets import Budgets
 from resolvers.context import Context
 from resolvers.documents import Named, Parsed, Validated
@@ -42,6 +45,8 @@ from resolvers.members.queries import MemberQueries
 from resolvers.members.types import Invitation, Member
 from resolvers.node import Id, Node
 from resolvers.nodes import BY_PREFIX, node
+from resolvers.organization.mutations import OrganizationMutations
+from resolvers.organization.queries import OrganizationQueries
 from resolvers.policies.mutations import PolicyMutations
 from resolvers.policies.queries import PolicyQueries
 from resolvers.policies.subscriptions import PolicySubscriptions
@@ -59,12 +64,15 @@ from resolvers.tokens.queries import TokenQueries
 
 @strawberry.type(description="Everything that can be read.")
 class Query(
+    AdministrationQueries,
     AgentQueries,
     AuditQueries,
+    BillingQueries,
     EnvironmentQueries,
     FederationQueries,
     IdentityQueries,
     MemberQueries,
+    OrganizationQueries,
     PolicyQueries,
     SignInQueries,
     SsoQueries,
@@ -82,10 +90,12 @@ class Query(
 class Mutation(
     AgentMutations,
     AuditMutations,
+    BillingMutations,
     EnvironmentMutations,
     FederationMutations,
     IdentityMutations,
     MemberMutations,
+    OrganizationMutations,
     PolicyMutations,
     SignInMutations,
     SsoMutations,

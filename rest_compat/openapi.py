@@ -20,6 +20,7 @@ from rest_compat.dialects import DIALECTS
 from rest_compat.operations import RestOperation, Variable
 from rest_compat.ratelimit import is_probe
 from rest_compat.shape import Shape, shape
+from rest_compat.webhooks import described as webhook
 
 Schema = dict[str, Any]
 
@@ -103,8 +104,7 @@ def build(operations: Iterable[RestOperation]) -> Schema:
             item.setdefault("parameters", _path_parameters(operation))
         else:
             item[operation.method.lower()] = _operation(operation, components)
-    paths["/metrics"] = _metrics()
-    paths["/v1/audit/export"] = _audit_export()
+    paths.update(_others())
     return {
         "openapi": "3.1.0",
         "info": {
@@ -128,6 +128,11 @@ def build(operations: Iterable[RestOperation]) -> Schema:
             "schemas": dict(sorted(components.items())),
         },
     }
+
+
+def _others() -> Schema:
+    """Paths that are no operations."""
+    return {"/metrics": _metrics(), "/v1/audit/export": _audit_export(), "/v1/billing/webhook": webhook()}
 
 
 def _shape(operation: RestOperation) -> Shape:

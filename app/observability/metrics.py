@@ -36,6 +36,12 @@ class Metrics:
             "soundstage_reconcile_passes", "Passes of the reconciler by result.", ("result",), registry=self.registry
         )
 
+    @property
+    def answered(self) -> int:
+        """Requests that were answered since the start."""
+        samples = (sample for metric in self.requests.collect() for sample in metric.samples)
+        return round(sum(sample.value for sample in samples if sample.name.endswith("_total")))
+
     def text(self) -> bytes:
         """All metrics in the text exposition format."""
         return generate_latest(self.registry)

@@ -12,7 +12,7 @@ from app.core.actor import Kind, Scope
 from resolvers.access import Access, mutation
 from resolvers.context import Context
 from resolvers.identity.types import ApiKey, CreatedApiKey, api_key
-from resolvers.node import Id
+from resolvers.node import Id, OwnOrganizationId
 from resolvers.scalars import Duration
 
 ADMIN = Access(scope=Scope.CREDENTIALS, kind=Kind.ADMIN)
@@ -35,7 +35,9 @@ class IdentityMutations:
         self,
         info: Info[Context, None],
         input: Annotated[CreateApiKeyInput, strawberry.argument(description="The key to make.")],
+        organization_id: OwnOrganizationId = None,
     ) -> CreatedApiKey:
+        info.context.own_organization.check(organization_id)
         record, key = info.context.identity.create_key(input.name, input.scopes, input.expires_at)
         return CreatedApiKey(id=strawberry.ID(record.id), key=key, api_key=api_key(record))
 

@@ -12,7 +12,7 @@ from resolvers.access import Access, query
 from resolvers.agents.types import agent
 from resolvers.context import Context
 from resolvers.identity.types import ApiKey, Viewer, api_key, organization
-from resolvers.node import After, Connection, First, connection
+from resolvers.node import After, Connection, First, OwnOrganizationId, connection
 
 ORGANIZATION = Access(scope=Scope.ORGANIZATION, kind=Kind.READ)
 CREDENTIALS = Access(scope=Scope.CREDENTIALS, kind=Kind.READ)
@@ -36,7 +36,14 @@ class IdentityQueries:
         )
 
     @query("The organization's API keys, newest first, revoked ones included.", CREDENTIALS)
-    async def api_keys(self, info: Info[Context, None], first: First = None, after: After = None) -> Connection[ApiKey]:
+    async def api_keys(
+        self,
+        info: Info[Context, None],
+        organization_id: OwnOrganizationId = None,
+        first: First = None,
+        after: After = None,
+    ) -> Connection[ApiKey]:
+        info.context.own_organization.check(organization_id)
         limit = page_size(first, info.context.largest_page)
         page = await info.context.identity.keys(limit, decode_cursor(after))
         return connection(page, _id, api_key, after)

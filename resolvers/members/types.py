@@ -6,10 +6,12 @@ import enum
 from datetime import datetime
 
 import strawberry
+from strawberry.types import Info
 
-from app.core.actor import ROLE_PERMISSIONS, Role
+from app.core.actor import ROLE_PERMISSIONS, Kind, Role, Scope
 from app.identity import models as identity
 from app.members import models
+from resolvers.context import Context
 from resolvers.identity.types import MemberRole
 from resolvers.node import Node
 
@@ -30,6 +32,14 @@ class Member(Node):
     role_id: strawberry.ID | None = strawberry.field(description="The custom role's id; null for a built-in one.")
     role_name: str = strawberry.field(description="The role's name, of either kind.")
     joined_at: datetime = strawberry.field(description="When the person became a member.")
+
+    @strawberry.field(  # type: ignore[untyped-decorator]
+        description="Whether signing in takes the person a second factor; null for who may not administer members."
+    )
+    async def has_second_factor(self, info: Info[Context, None]) -> bool | None:
+        if not info.context.require_actor().may(Scope.MEMBERS, Kind.ADMIN):
+            return None
+        return await info.context.second_factors.load(str(self.id))
 
 
 @strawberry.type(description="A named set of permissions: one of the four built-in ones, or the organization's own.")

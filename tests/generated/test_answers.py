@@ -12,7 +12,16 @@ import orjson
 import pytest
 
 from tests.support.routes import facts_for, request
-from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS, Facts, RouteSample, facts
+from tests.support.samples import (
+    OPERATIONS,
+    ROUTE_SAMPLES,
+    ROUTES,
+    STREAMS,
+    Facts,
+    RouteSample,
+    facts,
+    route_of_operators,
+)
 from tests.support.serving import Served
 from tests.support.sockets import connected
 
@@ -52,7 +61,7 @@ def _check(schema: dict[str, Any], body: Any) -> None:
 
 @pytest.mark.parametrize("name", ROUTES)
 async def test_an_answer_is_as_documented(shared: Served, name: str) -> None:
-    client = await shared.newcomer()
+    client = await shared.newcomer(operator=route_of_operators(name))
     known = await facts_for(client, name)
     shared.engine.print(f"{known.environment}/web/0", "one\ntwo\n")
 
@@ -63,7 +72,7 @@ async def test_an_answer_is_as_documented(shared: Served, name: str) -> None:
 
 @pytest.mark.parametrize("name", ROUTES)
 async def test_an_error_is_as_documented(shared: Served, name: str) -> None:
-    client = await shared.newcomer()
+    client = await shared.newcomer(operator=route_of_operators(name))
     errors = [await client.request(ROUTES[name].method, re.sub(r"\{\w+\}", "x", ROUTES[name].path) + "?unknown=1")]
     if ROUTES[name].access is not None:
         errors.append(await request(client.with_key(None), name, Facts(every_id="x")))

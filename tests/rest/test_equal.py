@@ -11,7 +11,18 @@ import pytest
 from rest_compat.binding import bind
 from tests.support.preparations import sealed
 from tests.support.routes import facts_for, path_of, payload, request
-from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS, Facts, RouteSample, caller, facts, steady
+from tests.support.samples import (
+    OPERATIONS,
+    ROUTE_SAMPLES,
+    ROUTES,
+    STREAMS,
+    Facts,
+    RouteSample,
+    caller,
+    facts,
+    route_of_operators,
+    steady,
+)
 from tests.support.serving import Client, Served
 from tests.support.sockets import connected
 
@@ -41,7 +52,7 @@ def _plain(value: Any) -> str:
 
 @pytest.mark.parametrize("name", ROUTES)
 async def test_a_route_gives_what_its_operation_gives(shared: Served, name: str) -> None:
-    one = await shared.newcomer()
+    one = await shared.newcomer(operator=route_of_operators(name))
     other = await shared.newcomer() if OPERATIONS[name].is_mutation else one
     for_rest = await facts_for(one, name)
     for_graphql = await facts_for(other, name) if other is not one else for_rest

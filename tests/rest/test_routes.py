@@ -10,7 +10,7 @@ import pytest
 from app.core.errors import NotFound
 from rest_compat.dialects import DIALECTS, Answered
 from tests.support.routes import facts_for, path_of, request
-from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS, Facts
+from tests.support.samples import OPERATIONS, ROUTE_SAMPLES, ROUTES, STREAMS, Facts, route_of_operators
 from tests.support.serving import BLUEPRINT, Served
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +21,7 @@ REQUEST_ID = re.compile(r"req_[0-9a-hjkmnp-tv-z]{26}")
 
 @pytest.mark.parametrize("name", ROUTES)
 async def test_a_route_answers_with_its_documented_status(shared: Served, name: str) -> None:
-    client = await shared.newcomer()
+    client = await shared.newcomer(operator=route_of_operators(name))
     known = await facts_for(client, name)
 
     answer = await request(client, name, known)
@@ -33,7 +33,7 @@ async def test_a_route_answers_with_its_documented_status(shared: Served, name: 
 
 @pytest.mark.parametrize("name", [name for name in ROUTES if not ROUTES[name].raw and ROUTES[name].api == "microstax"])
 async def test_a_microstax_answer_is_data_and_meta(shared: Served, name: str) -> None:
-    client = await shared.newcomer()
+    client = await shared.newcomer(operator=route_of_operators(name))
     known = await facts_for(client, name)
 
     answer = await request(client, name, known)
@@ -54,7 +54,7 @@ async def test_a_route_answers_under_all_its_prefixes(shared: Served, name: str)
     assert set(operation.paths()) == paths
 
     for documented in paths:
-        client = await shared.newcomer()
+        client = await shared.newcomer(operator=route_of_operators(name))
         known = await facts_for(client, name)
         answer = await request(client, name, known, path_of(name, known, documented))
         assert answer.status_code == operation.status, (documented, answer.text)
@@ -123,7 +123,7 @@ def _body(name: str) -> object:
 
 @pytest.mark.parametrize("name", ROUTES)
 async def test_an_unknown_query_parameter_is_refused_by_name(shared: Served, name: str) -> None:
-    client = await shared.newcomer()
+    client = await shared.newcomer(operator=route_of_operators(name))
     known = await facts_for(client, name)
 
     answer = await client.request(OPERATIONS[name].method, path_of(name, known) + "?limitt=3", json=_body(name))

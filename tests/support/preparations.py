@@ -74,6 +74,12 @@ async def _provider(client: Client) -> Known:
     return {"provider": (await client.data(asked, {"input": described}))["registerFederationProvider"]["id"]}
 
 
+async def _checkout(client: Client) -> Known:
+    asked = "mutation ($input: StartCheckoutInput!) { startCheckout(input: $input) { id } }"
+    given = {"plan": "PRO", "successUrl": "https://private.example/done", "cancelUrl": "https://private.example/"}
+    return {"checkout": (await client.data(asked, {"input": given}))["startCheckout"]["id"]}
+
+
 async def _governed(client: Client) -> Known:
     """An agent, a policy, an approval that the agent asked for, and an evaluation to settle."""
     rules, number = [{"type": "require_approval", "actions": [APPROVED_ACTION]}], next(_numbers)
@@ -147,6 +153,7 @@ PREPARATIONS: dict[str, Callable[[Client], Awaitable[Known]]] = {
     "sealed": _sealed,
     "governed": _governed,
     "connection": _connection,
+    "checkout": _checkout,
     "second_factor": _second_factor,
     "confirmed_factor": _confirmed_factor,
 }

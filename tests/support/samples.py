@@ -132,6 +132,12 @@ def _approval(facts: Facts) -> dict[str, Any]:
     return {"id": facts["approval"]}
 
 
+def _organization(facts: Facts) -> dict[str, Any]:
+    return {"organizationId": facts["organization"]}
+
+
+MODEL = {"id": "small-1", "name": "Small", "provider": "Example", "baseUrl": "https://models.example/v1"}
+CHECKOUT = {"plan": "pro", "successUrl": "https://shop.example/done", "cancelUrl": "https://shop.example/"}
 RULES = [{"type": "rate_limit", "max_requests_per_minute": 1000}]
 DRAFT = {"name": "draft", "rules": RULES}
 SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
@@ -157,7 +163,7 @@ SAMPLES: dict[str, Sample] = {
     "Query.blueprintTemplates": Sample(),
     "Query.blueprintTemplate": Sample(lambda _: {"id": "hello"}),
     "Query.viewer": Sample(given=""),
-    "Query.apiKeys": Sample(given=""),
+    "Query.apiKeys": Sample(_organization, given=""),
     "Query.member": Sample(lambda facts: {"id": facts["member"]}, given="", needs=("member",)),
     "Query.members": Sample(given=""),
     "Query.roles": Sample(given=""),
@@ -192,6 +198,23 @@ SAMPLES: dict[str, Sample] = {
     "Query.jwks": Sample(given=""),
     "Query.signingKeys": Sample(given=""),
     "Query.federationProviders": Sample(given=""),
+    "Query.organizationOverview": Sample(given=""),
+    "Query.driftPolicy": Sample(given=""),
+    "Query.complianceReport": Sample(given=""),
+    "Query.organizationModels": Sample(_organization, given=""),
+    "Query.usage": Sample(given=""),
+    "Query.organizationUsage": Sample(given=""),
+    "Query.billing": Sample(_organization, given=""),
+    "Query.billingRates": Sample(given=""),
+    "Query.billingUsage": Sample(given=""),
+    "Query.installation": Sample(given=""),
+    "Query.installationHistory": Sample(given=""),
+    "Query.organizationsHealth": Sample(given=""),
+    "Query.organizationCosts": Sample(_organization, given=""),
+    "Mutation.updateDriftPolicy": Sample(lambda _: {"input": {"action": "IGNORE"}}, given=""),
+    "Mutation.setOrganizationModels": Sample(lambda _: {"models": [MODEL]}, given=""),
+    "Mutation.startCheckout": Sample(lambda _: {"input": {**CHECKOUT, "plan": "PRO"}}, given=""),
+    "Mutation.simulatePayment": Sample(given="", needs=("checkout",)),
     "Mutation.createEnvironment": Sample(lambda _: {"input": {"blueprint": BLUEPRINT}}),
     "Mutation.updateEnvironment": Sample(lambda facts: {**_id(facts), "input": {"name": "renamed"}}),
     "Mutation.stopEnvironment": Sample(_id),
@@ -202,7 +225,9 @@ SAMPLES: dict[str, Sample] = {
         lambda facts: {**_id(facts), "input": {"service": "web", "replicas": 2}}
     ),
     "Mutation.validateBlueprint": Sample(lambda _: {"input": {"blueprint": BLUEPRINT}}),
-    "Mutation.createApiKey": Sample(lambda _: {"input": {"name": "deploy", "scopes": ["environments:read"]}}),
+    "Mutation.createApiKey": Sample(
+        lambda facts: {**_organization(facts), "input": {"name": "deploy", "scopes": ["environments:read"]}}, given=""
+    ),
     "Mutation.revokeApiKey": Sample(lambda facts: {"id": facts.key}, given=""),
     "Mutation.rotateApiKey": Sample(lambda facts: {"id": facts.key, "overlap": 60}, given=""),
     "Mutation.inviteMember": Sample(lambda _: {"input": {"email": "guest@example.com", "role": "viewer"}}, given=""),
@@ -412,6 +437,28 @@ ROUTE_SAMPLES: dict[str, RouteSample] = {
     "SyncFederationProvider": RouteSample(lambda facts: {"id": facts["provider"]}, given="", needs=("provider",)),
 }
 
+ROUTE_SAMPLES |= {
+    "GetUsage": RouteSample(given=""),
+    "GetOrganization": RouteSample(given=""),
+    "GetOrganizationUsage": RouteSample(given=""),
+    "GetDriftPolicy": RouteSample(given=""),
+    "UpdateDriftPolicy": RouteSample(body={"action": "ignore"}, given=""),
+    "GetComplianceReport": RouteSample(query={"from": "2026-01-01T00:00:00Z"}, given=""),
+    "StartCheckout": RouteSample(body=CHECKOUT, given=""),
+    "SimulatePayment": RouteSample(body={}, given="", needs=("checkout",)),
+    "ListBillingUsage": RouteSample(query={"limit": "10"}, given=""),
+    "ListBillingRates": RouteSample(given=""),
+    "GetAdminMetricsSummary": RouteSample(given=""),
+    "GetAdminMetricsHistory": RouteSample(query={"step": "5m"}, given=""),
+    "ListOrganizationsHealth": RouteSample(query={"limit": "10"}, given=""),
+    "GetOrganizationCosts": RouteSample(lambda facts: {"orgId": facts["organization"]}, given=""),
+    "GetOrganizationBilling": RouteSample(_organization, given=""),
+    "ListOrganizationApiKeys": RouteSample(_organization, query={"limit": "10"}, given=""),
+    "CreateOrganizationApiKey": RouteSample(_organization, body={"name": "deploy"}, given=""),
+    "ListOrganizationModels": RouteSample(_organization, given=""),
+    "GetAdminOverview": RouteSample(given=""),
+}
+
 OPERATIONS: dict[str, RestOperation] = {operation.name: operation for operation in load(contract("graphql"))}
 #: Those that answer with a redirect take a provider and a browser: tests/api/sso follows them.
 ROUTES = {name: found for name, found in OPERATIONS.items() if not found.is_stream and not found.redirects}
@@ -422,6 +469,12 @@ def of_operators(name: str) -> bool:
     """Whether only operators of the installation may call a root field."""
     needed = root_access(build_schema())[name.partition(".")[2]]
     return needed is not None and needed[0] == Scope.ADMINISTRATION
+
+
+def route_of_operators(name: str) -> bool:
+    """Whether only operators of the installation may ask a route."""
+    access = OPERATIONS[name].access
+    return access is not None and access[0] == Scope.ADMINISTRATION
 
 
 async def facts(client: Client, sample: Sample | RouteSample) -> Facts:

@@ -1,0 +1,108 @@
+"""Routes that take a signed body from another service, byte by byte as it was sent: no operation could."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from app.core.errors import InvalidRequest, PayloadTooLarge, SoundstageError
+from app.observability.requests import REQUEST_ID, ROUTE
+from rest_compat.dialects import DIALECTS, Answered
+
+log = structlog.get_logger(__name__)
+MOST_BYTES = 256 * 1024
+
+_REASONS = {
+    400: "The signature is not valid, or the body is no event.",
+    404: "The billing provider of this installation sends no webhooks.",
+    405: "The path does not take this method; see `Allow`.",
+    409: "It came at the same moment as another one: it has to be sent again.",
+    413: "The body is too large.",
+    500: "A defect of the server; tell the operator the request id.",
+    503: "A needed part does not answer.",
+}
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """Public: the signature is the credential."""
+
+    name: str
+    api: str
+    header: str
+    #: Body, signature, request id -> whether the event is new.
+    take: Callable[[bytes, str, str], Awaitable[bool]]
+
+    async def answer(self, request: Request) -> Response:
+        """200 for an event that is done, new or not; whoever sends it tries again after anything else."""
+        request.scope[ROUTE] = self.name
+        request_id, dialect = request.scope.get(REQUEST_ID, ""), DIALECTS[self.api]
+        answered = Answered(request_id)
+        try:
+            new = await self.take(await _body(request), request.headers.get(self.header, ""), request_id)
+            status, body = 200, dialect.success({"received": True, "duplicate": not new}, answered)
+        except SoundstageError as error:
+            status, body = error.status, dialect.failure(error, answered)
+        except Exception:
+            log.exception("request.defect", route=self.name)
+            message = f"Something went wrong on our side. Tell the operator the request id {request_id}."
+            status, body = 500, dialect.failure(SoundstageError(message), answered)
+        return Response(orjson.dumps(body), status, {"X-Request-ID": request_id}, media_type="application/json")
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body; raises `PayloadTooLarge`."""
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MOST_BYTES:
+                raise PayloadTooLarge(f"An event has at most {MOST_BYTES:,} bytes.")
+    except ClientDisconnect as error:
+        raise InvalidRequest("The request ended before its body was complete.") from error
+    return bytes(body)
+
+
+def described() -> dict[str, Any]:
+    """The billing webhook in OpenAPI."""
+    done = {
+        "type": "object",
+        "properties": {"received": {"type": "boolean"}, "duplicate": {"type": "boolean"}},
+        "required": ["received", "duplicate"],
+        "additionalProperties": False,
+    }
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/MicrostaxError"}}}
+    signature = {
+        "name": "Stripe-Signature",
+        "in": "header",
+        "required": True,
+        "description": "`t=<unix seconds>,v1=<hex>`: HMAC-SHA256 over `<t>.<body>`, at most five minutes old.",
+        "schema": {"type": "string"},
+    }
+    return {
+        "post": {
+            "operationId": "TakeBillingEvent",
+            "summary": "Billing webhook endpoint",
+            "description": "Takes an event of the billing provider, once: what comes again is answered with "
+            "`duplicate: true` and changes nothing.",
+            "tags": ["MicroStax: organization"],
+            "security": [],
+            "parameters": [signature],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+            "responses": {
+                "200": {
+                    "description": "The event is done.",
+                    "content": {
+                        "application/json": {"schema": DIALECTS["microstax"].success_schema(done, paged=False)}
+                    },
+                },
+                **{str(status): {"description": text, "content": error} for status, text in _REASONS.items()},
+            },
+        }
+    }
