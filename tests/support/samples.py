@@ -537,7 +537,8 @@ _CHANGING = [
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "<time>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
     (re.compile(r"eyJ[\w.-]+"), "<token>"),
-    (re.compile(r'("(?:port|pid|uptimeSeconds|tookMicroseconds|took_microseconds)": ?)\d+'), r"\1 0"),
+    (re.compile(r'("(?:port|pid|tookMicroseconds|took_microseconds)": ?)\d+'), r"\1 0"),
+    (re.compile(r'("(?:uptimeSeconds|answeredRequests|databaseBytes)": ?)[\d.]+'), r"\1 0"),
 ]
 
 
