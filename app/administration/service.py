@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from app.administration import repository
 from app.administration.models import Sample
@@ -151,13 +151,3 @@ def _stepped(samples: Sequence[Sample], start: datetime, step: int) -> list[Samp
         decisions = sample.decisions + (before.decisions if before else 0)
         found[number] = sample.changed(decisions=decisions)
     return list(found.values())
-
-
-def in_utc(moment: datetime | None) -> datetime | None:
-    """The moment in UTC, which is meant where no offset is given; raises `InvalidRequest` beyond all time."""
-    if moment is None:
-        return None
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError as error:
-        raise InvalidRequest(f"There is no such time as {moment.isoformat()} in UTC.") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, String, bindparam, exists, func, null, or_, select
+from sqlalchemy import ColumnElement, Integer, String, bindparam, exists, null, or_, select
 
 from app.core.actor import Role
 from app.database.statements import adding, change, changing, everywhere, readable, removing, statement, table
@@ -142,7 +142,4 @@ RENAME_ORGANIZATION = change(
     .update()
     .where(_organizations.id == bindparam("organization_id"))
     .values(name=bindparam("new_name"), version=_organizations.version + 1)
-)
-MEMBERS_COUNT = statement(
-    select(func.count().label("count")).where(_members.organization_id == bindparam("organization_id")), dict[str, int]
 )

@@ -9,9 +9,9 @@ import strawberry
 from strawberry.types import Info
 
 from app.administration.service import OrganizationHealth as Health
-from app.administration.service import in_utc
 from app.billing.service import cost_key, cost_page
 from app.core.actor import Kind, Scope
+from app.core.clock import in_utc
 from app.core.paging import decode_cursor, page_size
 from resolvers.access import Access, query
 from resolvers.administration.types import (

@@ -26,7 +26,7 @@ class InstallationSummary:
     users: int = strawberry.field(description="People.")
     agents: int = strawberry.field(description="Agents, without the retired ones.")
     environments: list[EnvironmentStatusCount] = strawberry.field(description="By status, terminated ones included.")
-    requests: int = strawberry.field(description="Requests that this server has answered since its start.")
+    answered_requests: int = strawberry.field(description="Requests that this server has answered since its start.")
     decisions: int = strawberry.field(description="Decisions of policies in the last 24 hours.")
     audit_events: int = strawberry.field(description="Events in all audit logs.")
     database_bytes: float = strawberry.field(description="The size of the database, in bytes.")
@@ -72,7 +72,7 @@ def summary(found: service.Summary, uptime: float, requests: int) -> Installatio
         environments=[
             EnvironmentStatusCount(status=status, count=count) for status, count in found.environments.items()
         ],
-        requests=requests,
+        answered_requests=requests,
         decisions=found.decisions,
         audit_events=found.audit_events,
         database_bytes=float(found.database_bytes),

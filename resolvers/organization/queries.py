@@ -8,9 +8,8 @@ from typing import Annotated
 import strawberry
 from strawberry.types import Info
 
-from app.administration.service import in_utc
 from app.core.actor import Kind, Scope
-from app.core.clock import now
+from app.core.clock import in_utc, now
 from app.organization.compliance import ComplianceReport as Report
 from resolvers.access import Access, query
 from resolvers.context import Context

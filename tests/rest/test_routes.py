@@ -106,8 +106,9 @@ GONE_IS_FINE = {"EraseAuditPersonalData"}
 @pytest.mark.parametrize("name", [name for name in ROUTES if ROUTES[name].path_parameters and name not in GONE_IS_FINE])
 async def test_a_missing_id_is_404_in_the_form_of_the_api(shared: Served, name: str) -> None:
     path = re.sub(r"\{\w+\}", "env_" + "0" * 26, OPERATIONS[name].path)
+    client = await shared.newcomer(operator=route_of_operators(name))
 
-    answer = await shared.request(OPERATIONS[name].method, path, json=_body(name))
+    answer = await client.request(OPERATIONS[name].method, path, json=_body(name))
 
     dialect, refused = DIALECTS[OPERATIONS[name].api], answer.json()
     assert answer.status_code == 404

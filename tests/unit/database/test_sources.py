@@ -14,6 +14,8 @@ COMPARING = {
     "app/database/statements.py",
     "app/identity/repository.py",
     "app/environments/repository.py",
+    "app/agents/repository.py",  # an agent beside its organization's switch
+    "app/members/repository.py",  # people, who are in no organization, by their memberships
 }
 
 
