@@ -137,7 +137,8 @@ def session_stands(database: Database, clock: Clock = now) -> SessionStands:
             await _used(work, found, CredentialKind.JWT, clock)
         except SessionEnded:
             return False
-        return found is not None and found.user_id == standing.user_id
+        whose = (standing.organization_id, standing.user_id)
+        return found is not None and (found.organization_id, found.user_id) == whose
 
     return stands
 
