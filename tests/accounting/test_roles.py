@@ -1,6 +1,7 @@
 """The role matrix: every operation, asked in every role, against a committed table.
 
-`roles.tsv` says for each root field what each role gets: `yes` or `no`; `nobody` is a request without a key.
+`roles.tsv` says for each root field what each role gets, `yes` or `no`, and in `key` the one scope with which an owner's
+key may call it. `operator` is an owner who operates the installation; `nobody` is a request without a credential.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tests.support.samples import SAMPLES, Facts, document, facts, of_operators,
 from tests.support.serving import Client, Served
 
 TABLE = Path(__file__).with_name("roles.tsv")
-ROLES = ("owner", "admin", "member", "viewer", "agent", "nobody")
+ROLES = ("owner", "admin", "member", "viewer", "operator", "agent", "nobody")
 REFUSED = {"FORBIDDEN", "UNAUTHORIZED"}
 
 with TABLE.open(encoding="utf-8") as lines:
@@ -36,17 +37,25 @@ def kind(request: pytest.FixtureRequest) -> str:
 def test_the_table_has_a_row_for_every_operation() -> None:
     missing = sorted(set(root_fields()) - set(MATRIX))
     stale = sorted(set(MATRIX) - set(root_fields()))
-    rows = "\n".join("\t".join([name, *("yes|no" for _ in ROLES)]) for name in missing)
+    rows = "\n".join("\t".join([name, *("yes|no" for _ in ROLES), "scope:kind"]) for name in missing)
 
     assert not missing, f"add to {TABLE.name}, after thinking who may:\n{rows}"
     assert not stale, f"take from {TABLE.name}: {stale}"
+
+
+def test_the_table_names_the_scope_that_a_key_needs() -> None:
+    needed = {name: root_access(build_schema())[name.partition(".")[2]] for name in MATRIX}
+
+    assert {name: row["key"] for name, row in MATRIX.items()} == {
+        name: ":".join(access) if access else "-" for name, access in needed.items()
+    }
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("name", sorted(MATRIX))
 async def test_a_role_gets_what_the_table_says(shared: Served, name: str, role: str) -> None:
-    owner = await shared.newcomer()
+    owner = await shared.newcomer(operator=role == "operator")
     known = await facts(owner, SAMPLES[name])
     client = await _as(owner, role, known)
 
@@ -111,6 +120,8 @@ def _given_away(name: str) -> list[str]:
 
 
 async def _as(owner: Client, role: str, known: Facts) -> Client:
+    if role == "operator":
+        return owner
     if role == "agent":
         return owner.with_key(known.known.get("credential") or (await PREPARATIONS["governed"](owner))["credential"])
     return owner.with_key(None) if role == "nobody" else await owner.as_(Role(role))
