@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from rest_compat.binding import bind
+from tests.support.databases import KINDS
 from tests.support.preparations import sealed
 from tests.support.routes import facts_for, path_of, payload, request
 from tests.support.samples import (
@@ -27,6 +28,13 @@ from tests.support.serving import Client, Served
 from tests.support.sockets import connected
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Both databases."""
+    name: str = request.param
+    return name
 
 
 def _variables(name: str, known: Facts, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -14,11 +14,20 @@ from app.core.clock import now
 from app.database.statements import change, changing
 from app.idempotency.models import IdempotencyKeyTable
 from app.idempotency.service import IN_FLIGHT, Idempotency
+from tests.support.databases import KINDS
 from tests.support.routes import facts_for, path_of, payload, request
 from tests.support.samples import ROUTE_SAMPLES, ROUTES
 from tests.support.serving import BLUEPRINT, Client, Served
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Both databases."""
+    name: str = request.param
+    return name
+
 
 CHANGING = [
     name
