@@ -21,7 +21,7 @@ ORGANIZATION = "organization_id"
 class Record(SQLModel):
     """A row as a value: what a repository returns. Frozen; `changed` gives a copy with other values."""
 
-    model_config = {"frozen": True}
+    model_config = {"frozen": True, "defer_build": True}
 
     def changed(self: R, **values: Any) -> R:
         """A copy with these values instead; nothing is written."""

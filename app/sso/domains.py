@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 
-import dns.asyncresolver
-import dns.exception
-
 from app.core.errors import InvalidRequest
 
 #: The texts of a domain's TXT records; none where they cannot be had.
@@ -38,6 +35,9 @@ def domain_of(email: str) -> str:
 
 async def txt_records(domain: str) -> list[str]:
     """What the name servers of this machine tell."""
+    import dns.asyncresolver
+    import dns.exception  # both late: a domain is proved once, and every start would pay for it
+
     try:
         found = await dns.asyncresolver.resolve(domain, "TXT", lifetime=LOOKUP_SECONDS)
     except (dns.exception.DNSException, OSError):
