@@ -1,7 +1,7 @@
 """The role matrix: every operation, asked in every role, against a committed table.
 
-`roles.tsv` says for each root field what each role gets, `yes` or `no`, and in `key` the one scope with which a key of an
-owner may call it. `operator` is an owner who operates the installation; `nobody` is a request without a credential.
+`roles.tsv` says for each root field what each role gets, `yes` or `no`, and in `key` the one scope that an owner's key
+needs for it. `operator` is an owner who operates the installation; `nobody` is a request without a credential.
 """
 
 from __future__ import annotations
