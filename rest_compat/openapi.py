@@ -258,8 +258,11 @@ def _error_statuses(operation: RestOperation) -> list[int]:
         statuses |= {401, 403}  # a public mutation proves who somebody is
     if not is_probe(operation):
         statuses.add(429)
-    if operation.path_parameters or operation.is_mutation or not isinstance(operation.root_type, GraphQLNonNull):
-        statuses.add(404)  # of a mutation also for what its body names
+    if operation.redirects:
+        statuses |= {401, 403, 404}
+    nullable = not isinstance(operation.root_type, GraphQLNonNull)
+    if operation.path_parameters or operation.is_mutation or takes_body(operation) or nullable:
+        statuses.add(404)  # also for what a body names
     if operation.is_mutation:
         statuses |= {409, 412, 413, 415, 422}
     return sorted(statuses)

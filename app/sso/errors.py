@@ -10,7 +10,7 @@ class SsoFailed(Unauthorized):
 
     code = "SSO_FAILED"
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str = "") -> None:
         #: For the audit log of the organization: a word, nothing secret.
         self.reason = reason
         super().__init__()
@@ -27,7 +27,7 @@ class SsoRefused(Forbidden):
 
     code = "SSO_REFUSED"
 
-    def __init__(self, reason: str, message: str | None = None) -> None:
+    def __init__(self, reason: str = "", message: str | None = None) -> None:
         self.reason = reason
         super().__init__(message)
 

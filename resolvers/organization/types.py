@@ -61,6 +61,7 @@ class OrganizationOverview:
     "to drift reports (`GET /v1/environments/{id}/deviations`); an installation that makes none does nothing by it."
 )
 class DriftPolicy:
+    id: strawberry.ID = strawberry.field(description="The organization's id.")
     action: DriftAction = strawberry.field(
         description="Tell it, restore what the Blueprint says, or do nothing; ALERT by default."
     )
@@ -133,6 +134,7 @@ def overview(record: models.Overview, actor: Actor) -> OrganizationOverview:
 def drift_policy(record: models.DriftPolicy) -> DriftPolicy:
     """The record as GraphQL shows it."""
     return DriftPolicy(
+        id=strawberry.ID(record.organization_id),
         action=record.action,
         severity_threshold=record.severity_threshold,
         schedule=record.schedule,

@@ -253,4 +253,5 @@ async def test_a_body_that_never_comes_is_a_missing_field_or_no_matter(shared: S
 
     answer = await shared.request(route.method, re.sub(r"\{\w+\}", "env_" + "0" * 26, route.path))
 
-    assert answer.status_code in (400, 404, 409)
+    # 200 where every field may be left out
+    assert answer.status_code in (200, 400, 404, 409)

@@ -9,6 +9,7 @@ import json
 import re
 
 import schemathesis
+from graphql import parse_value
 from hypothesis import strategies as st
 from schemathesis.graphql import nodes
 
@@ -25,7 +26,13 @@ schemathesis.graphql.scalar(
     "Duration",
     st.integers(-1, 2**31 - 1).map(nodes.Int) | (st.sampled_from(["30s", "5m", "soon"]) | st.text()).map(nodes.String),
 )
-
+_RULES = [
+    '{type: "action_denylist", actions: ["orders.*"]}',
+    '{type: "rate_limit", max_requests_per_minute: 1000}',
+    '{type: "action_allowlist"}',
+    '{type: "no such rule"}',
+]
+schemathesis.graphql.scalar("PolicyRule", st.sampled_from(_RULES).map(parse_value))
 
 #: What a credential hangs on. Schemathesis asks again with ids from earlier answers.
 _OWN = re.compile(r"(key|usr|org|sis)_[0-9a-z]{26}")
