@@ -26,10 +26,10 @@ from rest_compat.routes import MethodNotAllowed, RestRoute
 from rest_compat.websockets import StreamRoute
 
 
-def operations(folder: Path) -> list[RestOperation]:
-    """The operations of the documents under `graphql/`, checked against the schema."""
+def operations(folder: Path, *, validated: bool = False) -> list[RestOperation]:
+    """The operations of the documents under `graphql/`, checked against the schema unless they were before."""
     schema = build_schema()
-    return load_operations(folder, schema._schema, root_access(schema))
+    return load_operations(folder, schema._schema, root_access(schema), validated=validated)
 
 
 class RestService:
@@ -42,7 +42,8 @@ class RestService:
         *,
         production: bool = False,
     ) -> None:
-        self.operations = operations(folder)
+        #: The tests validate them, and `make generate` does: a start would only take longer.
+        self.operations = operations(folder, validated=True)
         #: What answers the paths that are no routes; set by whoever has more.
         self.otherwise: ASGIApp = _nothing
         self._router: Router[RestRoute | StreamRoute] = Router()
