@@ -51,7 +51,9 @@ class Condition(enum.StrEnum):
 class Part(BaseModel):
     """What all parts of a Blueprint have in common: no unknown keys, and no change after reading."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 def _name_or_number(schema: dict[str, Any]) -> None:

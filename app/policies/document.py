@@ -19,7 +19,7 @@ Seconds = Annotated[int, Field(ge=1, le=30 * 24 * 3600)]
 
 
 class _Rule(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True, defer_build=True)
 
 
 class Per(StrEnum):
