@@ -24,7 +24,7 @@ class Vault:
 
     def __init__(self, key: bytes) -> None:
         self._key, self._fernet = key, Fernet(key)
-        self._mac_key = hmac.digest(key, b"soundstage mac", "sha256")
+        self._mac_key = self.derived("soundstage mac")
 
     @classmethod
     def at(cls, path: Path) -> Vault:

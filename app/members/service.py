@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from datetime import timedelta
@@ -14,6 +13,7 @@ from app.core.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from app.core.ids import new_id
 from app.core.paging import NEWEST, Page
 from app.database.unit_of_work import UnitOfWork
+from app.identity.keys import fingerprint
 from app.identity.models import CustomRole, Organization
 from app.members import repository
 from app.members.errors import LastOwner, RoleInUse
@@ -41,11 +41,6 @@ def display_name(text: str, what: str = "name") -> str:
     if not 1 <= len(name) <= LONGEST_NAME:
         raise InvalidRequest(f"The '{what}' has 1 to {LONGEST_NAME} characters.")
     return name
-
-
-def token_hash(token: str) -> str:
-    """What is stored of a random token."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class Members:
@@ -126,7 +121,7 @@ class Members:
             email=email_address(email),
             role=chosen,
             role_id=custom.id if custom else None,
-            hash=token_hash(token),
+            hash=fingerprint(token),
             invited_by=self.actor.user_id,
             created_at=moment,
             expires_at=moment + INVITATION_LIFETIME,

@@ -12,7 +12,7 @@ from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.ids import new_id
 from app.core.paging import NEWEST, Page
 from app.database.unit_of_work import UnitOfWork
-from app.members.service import token_hash
+from app.identity.keys import fingerprint
 from app.sign_in import passwords, repository, second_factor
 from app.sign_in.errors import SignInFailed
 from app.sign_in.models import Account, PasswordReset, SignInSession
@@ -132,7 +132,7 @@ class OwnAccount:
             id=new_id("rst"),
             organization_id=self.actor.organization_id,
             user_id=user_id,
-            hash=token_hash(token),
+            hash=fingerprint(token),
             created_by=self.actor.user_id,
             created_at=moment,
             expires_at=moment + RESET_LIFETIME,

@@ -15,12 +15,13 @@ from app.core.ids import new_id
 from app.core.vault import Vault
 from app.database.unit_of_work import UnitOfWork
 from app.identity import repository as identity
+from app.identity.keys import fingerprint
 from app.identity.models import User
 from app.identity.service import add_member
 from app.members import repository as members
 from app.members.errors import InvitationInvalid
 from app.members.models import Invitation
-from app.members.service import display_name, token_hash
+from app.members.service import display_name
 from app.sign_in import passwords, repository, second_factor
 from app.sign_in.errors import SecondFactorRequired, SessionEnded, SignInFailed, SsoRequired
 from app.sign_in.models import Account, Means, Place, SignInSession, UserSecrets
@@ -63,7 +64,7 @@ class SignIn:
 
     async def refresh(self, token: str) -> SignedIn:
         """New tokens for an old refresh token, once. One that was used before ends its session: it was stolen."""
-        kept = await self.work.one(repository.REFRESH_BY_HASH, hash=token_hash(token))
+        kept = await self.work.one(repository.REFRESH_BY_HASH, hash=fingerprint(token))
         if kept is None:
             raise SessionEnded()
         session = await self.work.one(repository.SESSION_BY_ID, id=kept.session_id)
@@ -94,7 +95,7 @@ class SignIn:
         Raises `InvitationInvalid`, and what `sign_in` raises.
         """
         self.parts.throttle.admit(self._guessing("invitation"), self.client.address)
-        invitation = await self.work.one(members.INVITATION_BY_HASH, hash=token_hash(token))
+        invitation = await self.work.one(members.INVITATION_BY_HASH, hash=fingerprint(token))
         if invitation is None or invitation.accepted_at or invitation.revoked_at:
             self.parts.throttle.failed(self._guessing("invitation"), self.client.address)
             raise InvitationInvalid()
@@ -116,7 +117,7 @@ class SignIn:
     async def reset_password(self, token: str, password: str, *, code: str | None, means: Means) -> SignedIn:
         """Sets a new password by a link, ends all sessions, and opens one."""
         self.parts.throttle.admit(self._guessing("reset"), self.client.address)
-        reset = await self.work.one(repository.RESET_BY_HASH, hash=token_hash(token))
+        reset = await self.work.one(repository.RESET_BY_HASH, hash=fingerprint(token))
         if reset is None or reset.used_at is not None or reset.expires_at <= self.clock():
             self.parts.throttle.failed(self._guessing("reset"), self.client.address)
             raise InvitationInvalid("This link is not valid: it was used or has expired. Ask for a new one.")
@@ -150,7 +151,7 @@ class SignIn:
 
     async def end_cookie(self, cookie: str) -> None:
         """Ends the session of a cookie that is about to be replaced."""
-        session = await self.work.one(repository.SESSION_BY_HASH, hash=token_hash(cookie))
+        session = await self.work.one(repository.SESSION_BY_HASH, hash=fingerprint(cookie))
         if session is not None:
             self.sessions.end(session)
 

@@ -14,9 +14,9 @@ from app.core.ids import new_id
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
 from app.identity.bearers import SessionStands
+from app.identity.keys import fingerprint
 from app.identity.models import Credential, Standing
 from app.identity.service import actor_of
-from app.members.service import token_hash
 from app.sign_in import repository
 from app.sign_in.errors import SessionEnded
 from app.sign_in.models import Means, RefreshToken, SignInSession
@@ -76,7 +76,7 @@ class Sessions:
             organization_id=organization_id,
             user_id=user_id,
             means=means,
-            hash=token_hash(cookie or session_id),
+            hash=fingerprint(cookie or session_id),
             user_agent=client.user_agent[:LONGEST_USER_AGENT],
             second_factor=second_factor,
             created_at=moment,
@@ -90,7 +90,7 @@ class Sessions:
         """An access token, and the refresh token for the next."""
         refresh = REFRESH_PREFIX + secrets.token_urlsafe(32)
         kept = RefreshToken(
-            hash=token_hash(refresh),
+            hash=fingerprint(refresh),
             organization_id=session.organization_id,
             session_id=session.id,
             created_at=self.clock(),
@@ -121,7 +121,7 @@ async def authenticate_cookie(database: Database, cookie: str, *, clock: Clock =
     if not cookie.startswith(COOKIE_PREFIX):
         raise SessionEnded()
     work = UnitOfWork(database, None)
-    found = await work.one(repository.CREDENTIAL_BY_SESSION, hash=token_hash(cookie))
+    found = await work.one(repository.CREDENTIAL_BY_SESSION, hash=fingerprint(cookie))
     return await _used(work, found, CredentialKind.SESSION, clock)
 
 
