@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from app.core.canonical import canonical_hash
@@ -13,52 +13,12 @@ from app.policies import document
 from app.policies.call import Call
 from app.policies.globs import any_matches, matcher
 from app.policies.models import Policy, PolicyMode, PolicyScope, PolicyStatus, Verdict
+from app.policies.plans import Place, Plan
 from app.policies.rules import POLICY_ERROR, Bind, Finding, Judge, bind
 
 #: Actions whose plans are kept; clients may name any action.
 PLANS_KEPT = 2_048
 _COUNTING = document.RateLimit | document.Budget | document.Concurrency
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a rule stands, and whom it concerns."""
-
-    policy_id: str
-    policy_name: str
-    version: int
-    index: int
-    enforced: bool
-    rule: document.Rule
-    #: None: everybody.
-    concerns: Callable[[Call], bool] | None
-
-    def reason(self, finding: Finding) -> dict[str, Any]:
-        """The finding as decisions and the audit log tell it."""
-        return {
-            "policyId": self.policy_id,
-            "policyName": self.policy_name,
-            "version": self.version,
-            "ruleIndex": self.index,
-            "code": finding.code,
-            "message": finding.message,
-            "mode": str(PolicyMode.ENFORCE if self.enforced else PolicyMode.MONITOR),
-        }
-
-
-Step = tuple[Place, Judge]
-
-
-@dataclass(slots=True)
-class Plan:
-    """What has a say in one action, in the order of judging."""
-
-    #: Denials first, then allowlists; each can only refuse.
-    checks: list[Step] = field(default_factory=list)
-    approvals: list[Step] = field(default_factory=list)
-    limits: list[Place] = field(default_factory=list)
-    #: Where the default is to deny: one of these has to concern the call.
-    grants: list[Place] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -100,7 +60,7 @@ class Compiled:
         plan = self._plans.get(call.words) or self._plan(call.words)
         reasons: list[dict[str, Any]] = []
         refused = False
-        for place, judge in plan.checks:
+        for place, judge in plan.checks.met_by(call):
             if place.concerns is not None and not place.concerns(call):
                 continue
             try:
@@ -148,8 +108,10 @@ class Compiled:
             if place.enforced and _grants(rule, judge):
                 plan.grants.append(place)
             if judge is not None:
-                steps = plan.approvals if isinstance(rule, document.RequireApproval) else plan.checks
-                steps.append((place, judge))
+                if isinstance(rule, document.RequireApproval):
+                    plan.approvals.append((place, judge))
+                else:
+                    plan.checks.add(place, judge)
         if len(self._plans) >= PLANS_KEPT:
             self._plans.clear()
         self._plans[words] = plan

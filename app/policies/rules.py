@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -121,10 +121,8 @@ def _attribute_match(rule: document.AttributeMatch) -> Bind:
     found = Finding("attribute_denied", f"The attribute {name} does not permit this.")
 
     def judge(call: Call) -> Finding | None:
-        value: Any = call.attributes
         try:
-            for step in path:
-                value = value[step]
+            value = attribute(call.attributes, path)
         except (LookupError, TypeError):
             raise MissingAttribute(f"The attribute {name} is missing.") from None
         return None if holds(value) is wanted else found
@@ -139,10 +137,22 @@ def _condition(where: document.Where) -> Callable[[Any], bool]:
     if isinstance(where.equals, str):
         text = where.equals
         return lambda value: bool(value == text)
-    wanted = [where.equals] if where.equals is not None else list(where.in_ or ())
-    # Python holds True and 1 for equal; JSON does not.
-    known = {(isinstance(value, bool), value) for value in wanted}
+    known = distinct(where)
     return lambda value: isinstance(value, str | int | float) and (isinstance(value, bool), value) in known
+
+
+def attribute(attributes: Mapping[str, Any], path: Sequence[str]) -> Any:
+    """What a call has at a path; raises `LookupError` or `TypeError` where it has nothing."""
+    value: Any = attributes
+    for step in path:
+        value = value[step]
+    return value
+
+
+def distinct(where: document.Where) -> set[tuple[bool, Any]]:
+    """The values of `equals` or `in`. Python holds True and 1 for equal; JSON does not."""
+    wanted = [where.equals] if where.equals is not None else list(where.in_ or ())
+    return {(isinstance(value, bool), value) for value in wanted}
 
 
 def _time_window(rule: document.TimeWindow) -> Bind:
