@@ -24,11 +24,11 @@ run: .venv/.runtime     ## start with demonstration data; PORT=8123 DATA_DIR=/el
 
 test: check tests/clients/node_modules/.installed   ## check, then the tests; ARGS="-k lease -x"
 	@tools/install_test_tools.sh
-	@exec .venv/bin/pytest -m "not long" $(ARGS)
+	@exec tools/test.sh "not long" $(ARGS)
 
 test-long: .venv/.dev tests/clients/node_modules/.installed   ## the long versions of the tests
 	@tools/install_test_tools.sh
-	@exec .venv/bin/pytest -m long --timeout 7200 $(ARGS)
+	@exec tools/test.sh long --timeout 7200 $(ARGS)
 
 check: .venv/.dev       ## format, lint, types, direction of the dependencies
 	@.venv/bin/ruff format --check --quiet . || { .venv/bin/ruff format --check .; echo 'To rewrite them: .venv/bin/ruff format .'; exit 1; }

@@ -18,6 +18,16 @@ from tests.support.live import LiveServer
 from tests.support.serving import Served
 from tests.support.tenants import Tenant, found
 
+#: Whose tests measure time, or start and kill whole programs: they run after the others, one by one.
+ALONE = ("engines", "reliability", "console", "cli")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in ALONE:
+            item.add_marker(pytest.mark.alone)
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:

@@ -15,10 +15,10 @@ from app.database.unit_of_work import UnitOfWork
 from app.policies import document, repository
 from app.policies.arguments import kept
 from app.policies.call import Call
-from app.policies.plans import Place
 from app.policies.decisions import announce
 from app.policies.errors import ApprovalDecided, ApprovalUsed
 from app.policies.models import Approval, ApprovalStatus, DecisionKind
+from app.policies.plans import Place
 
 
 async def approval_of(work: UnitOfWork, call: Call, arguments_hash: str) -> Approval | None:

@@ -12,10 +12,10 @@ from app.core.errors import SoundstageError
 from app.database.unit_of_work import UnitOfWork
 from app.policies import document, repository
 from app.policies.call import Call, Usage
-from app.policies.plans import Place
 from app.policies.document import Metric, Per, Period
 from app.policies.errors import BudgetExhausted
 from app.policies.meters import MINUTE, Meters, Rate, seconds
+from app.policies.plans import Place
 from app.policies.rules import Finding
 
 #: Money is counted in millionths.

@@ -42,16 +42,16 @@ def test_every_root_field_has_a_sample() -> None:
     missing = sorted(set(root_fields()) - set(SAMPLES))
     stale = sorted(set(SAMPLES) - set(root_fields()))
 
-    assert not missing, f"add to SAMPLES in tests/support/samples.py: {', '.join(missing)}"
-    assert not stale, f"take from SAMPLES in tests/support/samples.py: {', '.join(stale)}"
+    assert not missing, f"add to SAMPLES in tests/support/samples/: {', '.join(missing)}"
+    assert not stale, f"take from SAMPLES in tests/support/samples/: {', '.join(stale)}"
 
 
 def test_every_route_has_a_sample() -> None:
     missing = sorted(set(OPERATIONS) - set(ROUTE_SAMPLES))
     stale = sorted(set(ROUTE_SAMPLES) - set(OPERATIONS))
 
-    assert not missing, f"add to ROUTE_SAMPLES in tests/support/samples.py: {', '.join(missing)}"
-    assert not stale, f"take from ROUTE_SAMPLES in tests/support/samples.py: {', '.join(stale)}"
+    assert not missing, f"add to ROUTE_SAMPLES in tests/support/samples/: {', '.join(missing)}"
+    assert not stale, f"take from ROUTE_SAMPLES in tests/support/samples/: {', '.join(stale)}"
 
 
 def test_every_root_field_says_who_may_call_it() -> None:
