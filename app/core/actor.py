@@ -22,6 +22,12 @@ class Scope(enum.StrEnum):
     """The parts of the product that a credential can be limited to."""
 
     ENVIRONMENTS = "environments"
+    #: Workspaces and sessions: code, terminals, pull requests, services.
+    WORKSPACES = "workspaces"
+    #: Chats with models, skills, automations, and what they used.
+    ASSISTANT = "assistant"
+    #: Connections to code hosts, webhooks in and out.
+    INTEGRATIONS = "integrations"
     ORGANIZATION = "organization"
     CREDENTIALS = "credentials"
     #: People: members, invitations, roles.
@@ -91,6 +97,10 @@ AGENT_PERMISSIONS = frozenset(
     {
         permission(Scope.ENVIRONMENTS, Kind.READ),
         permission(Scope.ENVIRONMENTS, Kind.WRITE),
+        permission(Scope.WORKSPACES, Kind.READ),
+        permission(Scope.WORKSPACES, Kind.WRITE),
+        permission(Scope.ASSISTANT, Kind.READ),
+        permission(Scope.ASSISTANT, Kind.WRITE),
         permission(Scope.ORGANIZATION, Kind.READ),
         permission(Scope.AGENTS, Kind.READ),
         permission(Scope.POLICIES, Kind.READ),
