@@ -45,6 +45,7 @@ from app.sso.sign_on import SignOn
 from app.tokens.hybrid import Verified
 from app.tokens.service import SigningKeys
 from app.usage.service import Usages
+from app.version_control.service import VersionControl
 from app.workspaces.service import WorkspaceParts, Workspaces
 from app.workspaces.sessions import Sessions
 
@@ -149,6 +150,11 @@ class Context:
     def sessions(self) -> Sessions:
         """The organization's sessions."""
         return Sessions(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def version_control(self) -> VersionControl:
+        """The version control of the organization's sessions."""
+        return VersionControl(self.work, self.require_actor(), self.product.workspaces)
 
     @cached_property
     def agents(self) -> Agents:

@@ -60,6 +60,8 @@ from resolvers.sso.queries import SsoQueries
 from resolvers.system.queries import SystemQueries
 from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
+from resolvers.version_control.mutations import VersionControlMutations
+from resolvers.version_control.queries import VersionControlQueries
 from resolvers.workspaces.mutations import WorkspaceMutations
 from resolvers.workspaces.queries import WorkspaceQueries
 from resolvers.workspaces.types import Session, Workspace
@@ -81,6 +83,7 @@ class Query(
     SsoQueries,
     SystemQueries,
     TokenQueries,
+    VersionControlQueries,
     WorkspaceQueries,
 ):
     @node_query(
@@ -104,6 +107,7 @@ class Mutation(
     SignInMutations,
     SsoMutations,
     TokenMutations,
+    VersionControlMutations,
     WorkspaceMutations,
 ):
     pass
