@@ -18,6 +18,7 @@ from app.organization import models as organization
 from app.policies import models as policies
 from app.sign_in import models as sign_in
 from app.sso import models as sso
+from app.terminals import models as terminals
 from app.tokens import models as tokens
 from app.workspaces import models as workspaces
 
@@ -36,6 +37,7 @@ MODELS = (
     policies,
     sign_in,
     sso,
+    terminals,
     tokens,
     workspaces,
 )

@@ -28,6 +28,7 @@ from resolvers.policies.queries import READ as POLICIES
 from resolvers.policies.types import approval, policy
 from resolvers.sso.queries import ADMIN as SSO
 from resolvers.sso.types import sso_connection
+from resolvers.terminals.queries import shown as terminal
 from resolvers.workspaces.queries import READ as WORKSPACES
 from resolvers.workspaces.types import session, workspace
 
@@ -81,6 +82,7 @@ KINDS: dict[str, Kind] = {
     "pol": _kind(POLICIES, lambda context, id: context.policies.find(id), lambda _, found: policy(found)),
     "wsp": _kind(WORKSPACES, lambda context, id: context.workspaces.find(id), lambda _, found: workspace(found)),
     "ses": _kind(WORKSPACES, lambda context, id: context.sessions.find(id), lambda _, found: session(found)),
+    "trm": _kind(WORKSPACES, lambda context, id: context.terminals.find(id), terminal),
     "apr": _kind(POLICIES, lambda context, id: context.approvals.find(id), lambda _, found: approval(found)),
 }
 #: What reading an object takes, by the prefix of its id.

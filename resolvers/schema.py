@@ -58,6 +58,10 @@ from resolvers.sign_in.queries import SignInQueries
 from resolvers.sso.mutations import SsoMutations
 from resolvers.sso.queries import SsoQueries
 from resolvers.system.queries import SystemQueries
+from resolvers.terminals.mutations import TerminalMutations
+from resolvers.terminals.queries import TerminalQueries
+from resolvers.terminals.subscriptions import TerminalSubscriptions
+from resolvers.terminals.types import Terminal
 from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
 from resolvers.version_control.mutations import VersionControlMutations
@@ -82,6 +86,7 @@ class Query(
     SignInQueries,
     SsoQueries,
     SystemQueries,
+    TerminalQueries,
     TokenQueries,
     VersionControlQueries,
     WorkspaceQueries,
@@ -106,6 +111,7 @@ class Mutation(
     PolicyMutations,
     SignInMutations,
     SsoMutations,
+    TerminalMutations,
     TokenMutations,
     VersionControlMutations,
     WorkspaceMutations,
@@ -114,7 +120,7 @@ class Mutation(
 
 
 @strawberry.type(description="Everything that can be watched. Each stream resumes with `after` and tells its gaps.")
-class Subscription(AuditSubscriptions, EnvironmentSubscriptions, PolicySubscriptions):
+class Subscription(AuditSubscriptions, EnvironmentSubscriptions, PolicySubscriptions, TerminalSubscriptions):
     pass
 
 
@@ -193,6 +199,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
             Member,
             Invitation,
             Policy,
+            Terminal,
             Session,
             Workspace,
         ],

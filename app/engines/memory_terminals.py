@@ -22,7 +22,7 @@ from app.engines.base import (
 )
 from app.engines.hints import Hints
 from app.runner.output_ring import CAPACITY, TAIL
-from app.runner.terminals import check_size
+from app.runner.terminals import check_count, check_size
 
 _EXIT = re.compile(rb"exit (\d+)\r")
 
@@ -59,6 +59,7 @@ class MemoryTerminals:
             raise IsolationUnavailable(demanded=order.isolation.value)
         check_size(order.columns, order.rows)
         if order.id not in self._terminals:
+            check_count(order, [known.order for known in self._terminals.values() if known.state.ended_at is None])
             now = time.time()
             state = TerminalState(order.id, order.columns, order.rows, now, now, isolation=order.isolation)
             self._terminals[order.id] = _Terminal(order, state)

@@ -36,6 +36,9 @@ class TerminalOrder:
     idle_seconds: float = 0.0
     #: The file that its output is recorded in; empty for no recording.
     recording: str = ""
+    #: Of whom at most so many terminals may be open at once; 0 for any number.
+    owner: str = ""
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,8 +81,7 @@ class Terminals:
             return known
         if self._closing:
             raise EngineUnavailable("The runner is shutting down.")
-        if sum(terminal.is_open for terminal in self._open.values()) >= MOST_TERMINALS:
-            raise TooManyTerminals(f"{MOST_TERMINALS:,} terminals are open on this machine, as many as there may be.")
+        check_count(order, [terminal.order for terminal in self._open.values() if terminal.is_open])
         return self._start(order)
 
     def states(self) -> list[TerminalState]:
@@ -167,6 +166,18 @@ class Terminals:
 def _is_idle(terminal: Terminal, now: float) -> bool:
     limit = terminal.order.idle_seconds
     return limit > 0 and now - terminal.state.active_at > limit
+
+
+def check_count(order: TerminalOrder, opened: list[TerminalOrder]) -> None:
+    """Raises `TooManyTerminals` where no more may be open."""
+    if len(opened) >= MOST_TERMINALS:
+        raise TooManyTerminals(f"{MOST_TERMINALS:,} terminals are open on this machine, as many as there may be.")
+    if order.most and sum(other.owner == order.owner for other in opened) >= order.most:
+        raise TooManyTerminals(
+            f"{order.most:,} terminals are open, as many as your organization may have. "
+            "Close one that is not needed any more (`closeTerminal`).",
+            limit=order.most,
+        )
 
 
 def check_size(columns: int, rows: int) -> None:

@@ -25,6 +25,7 @@ PREFIXES = {
     "domain": "ssd",
     "workspace": "wsp",
     "work_session": "ses",
+    "terminal": "trm",
 }
 #: Of the right form, and nobody's.
 MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in PREFIXES.values()}

@@ -18,7 +18,7 @@ from resolvers.schema import build_schema
 from rest_compat.operations import RestOperation
 from rest_compat.service import operations as load
 from tests.support import preparations
-from tests.support.samples import environments, governance, organization, people, tokens, version_control, workspaces
+from tests.support.samples import environments, governance, organization, people, terminals, tokens, version_control, workspaces
 from tests.support.sampling import MISSING as MISSING
 from tests.support.sampling import PREFIXES as PREFIXES
 from tests.support.sampling import Facts as Facts
@@ -35,6 +35,7 @@ DOMAINS: tuple[Any, ...] = (
     governance,
     organization,
     people,
+    terminals,
     tokens,
     version_control,
     workspaces,
