@@ -26,6 +26,7 @@ from app.database.unit_of_work import UnitOfWork
 from app.environments.models import UnitRecord
 from app.environments.service import Environments, Parts
 from app.federation.service import Federation, FederationParts
+from app.files.service import Files
 from app.identity.service import Identity
 from app.limits.quotas import Admission
 from app.limits.service import Limits
@@ -152,6 +153,11 @@ class Context:
     def sessions(self) -> Sessions:
         """The organization's sessions."""
         return Sessions(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def files(self) -> Files:
+        """The files of the organization's sessions."""
+        return Files(self.work, self.require_actor(), self.product.workspaces)
 
     @cached_property
     def version_control(self) -> VersionControl:

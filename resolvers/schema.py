@@ -36,6 +36,8 @@ from resolvers.errors import ClientErrors
 from resolvers.federation.mutations import FederationMutations
 from resolvers.federation.queries import FederationQueries
 from resolvers.federation.types import FederationProvider
+from resolvers.files.mutations import FileMutations
+from resolvers.files.queries import FileQueries
 from resolvers.identity.mutations import IdentityMutations
 from resolvers.identity.queries import ORGANIZATION, IdentityQueries
 from resolvers.identity.types import ApiKey, Organization
@@ -79,6 +81,7 @@ class Query(
     BillingQueries,
     EnvironmentQueries,
     FederationQueries,
+    FileQueries,
     IdentityQueries,
     MemberQueries,
     OrganizationQueries,
@@ -105,6 +108,7 @@ class Mutation(
     BillingMutations,
     EnvironmentMutations,
     FederationMutations,
+    FileMutations,
     IdentityMutations,
     MemberMutations,
     OrganizationMutations,

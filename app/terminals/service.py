@@ -38,7 +38,7 @@ from app.terminals.seats import Seats
 from app.terminals.tickets import Tickets
 from app.workspaces.authors import author
 from app.workspaces.service import WorkspaceParts
-from app.workspaces.sessions import Sessions
+from app.workspaces.sessions import Sessions, WorkingCopy
 
 LARGEST_COMMAND, LARGEST_VARIABLES = 16 * 1024, 64 * 1024
 LARGEST_INPUT = 64 * 1024
@@ -119,15 +119,20 @@ class Terminals:
 
         Raises `SessionNotFound`, `BadTerminal`, and what the engine does: `TooManyTerminals`, `EngineRefused`.
         """
-        terminals = self.parts.terminals
         copy = await self._sessions.working_copy(session_id)
         own = {**_variables(variables), **(await author(self.work, self.actor)).variables()}
-        terminal = Terminal(
+        terminal = await self._new(session_id, _command(command), columns, rows, record)
+        await self.parts.terminals.open(self._order(terminal, copy, own))
+        self.work.write(repository.ADD, **terminal.__dict__)
+        return terminal
+
+    async def _new(self, session_id: str, command: list[str], columns: int, rows: int, record: bool) -> Terminal:
+        return Terminal(
             id=new_id("trm"),
             organization_id=self.actor.organization_id,
             session_id=session_id,
             node=self.parts.node,
-            command=_command(command),
+            command=command,
             columns=columns,
             rows=rows,
             isolation=await self._isolation(),
@@ -136,23 +141,22 @@ class Terminals:
             created_by=self.who,
             created_at=self.parts.clock(),
         )
-        order = TerminalOrder(
+
+    def _order(self, terminal: Terminal, copy: WorkingCopy, variables: Mapping[str, str]) -> TerminalOrder:
+        return TerminalOrder(
             id=terminal.id,
             command=tuple(terminal.command),
             directory=str(copy.folder),
-            variables=own,
-            columns=columns,
-            rows=rows,
+            variables=variables,
+            columns=terminal.columns,
+            rows=terminal.rows,
             isolation=terminal.isolation,
             writable=(str(copy.repository.folder),),
             idle_seconds=self.parts.idle_seconds,
-            recording=str(self.parts.recording(terminal)) if record else "",
+            recording=str(self.parts.recording(terminal)) if terminal.recorded else "",
             owner=terminal.organization_id,
             most=self.parts.most_open,
         )
-        await terminals.open(order)
-        self.work.write(repository.ADD, **terminal.__dict__)
-        return terminal
 
     async def write(self, terminal_id: str, data: bytes, *, take_over: bool = False) -> Terminal:
         """Input for its program; raises `TerminalHasWriter`, `TerminalOver`, `InputBlocked`."""

@@ -35,9 +35,7 @@ class VersionControlMutations:
         WRITE,
         audited="session.discard",
     )
-    async def discard_changes(
-        self, info: Info[Context, None], session_id: SessionId, paths: Paths = None
-    ) -> Discarded:
+    async def discard_changes(self, info: Info[Context, None], session_id: SessionId, paths: Paths = None) -> Discarded:
         return Discarded(paths=await info.context.version_control.discard(session_id, paths or ()))
 
     @mutation(

@@ -31,9 +31,7 @@ Revision = Annotated[
 ContextLines = Annotated[
     int, strawberry.argument(description="Unchanged lines around each change: 0 to 100; 3 by default.")
 ]
-FirstFiles = Annotated[
-    int | None, strawberry.argument(description="How many files at most: 1 to 300; 300 by default.")
-]
+FirstFiles = Annotated[int | None, strawberry.argument(description="How many files at most: 1 to 300; 300 by default.")]
 AfterCursor = Annotated[str | None, strawberry.argument(description="Continue behind this `nextCursor`.")]
 
 

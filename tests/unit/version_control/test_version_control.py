@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from app.git.errors import RevisionNotFound
 from app.git.paths import BadPath
 from app.git.worktrees import NothingToCommit, PathNotFound, UncommittedChanges, WorkingCopyLocked
 from app.version_control.service import Filter, NotAnAncestor
-from tests.unit.version_control.conftest import Working
+from tests.support.working import Working
 
 pytestmark = pytest.mark.anyio
 
@@ -159,7 +158,7 @@ async def test_the_working_copy_tells_every_kind_of_change_apart(working: Workin
     working.write("staged", "staged\n")
     working.write('odd "name"\t', "three\n")
     working.git("add", "staged")
-    os.symlink("/etc/passwd", working.folder / "link")
+    (working.folder / "link").symlink_to("/etc/passwd")
     working.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(working.bare.folder), "part")
 
     found = await working.control.working_copy_diff(working.id)
@@ -255,8 +254,8 @@ async def test_discarding_a_link_leaves_what_it_points_to(
 ) -> None:
     outside = tmp_path_factory.mktemp("outside") / "file"
     outside.write_text("precious")
-    os.symlink(outside, working.folder / "link")
-    os.symlink(outside.parent, working.folder / "folder-link")
+    (working.folder / "link").symlink_to(outside)
+    (working.folder / "folder-link").symlink_to(outside.parent)
 
     await working.control.discard(working.id)
 

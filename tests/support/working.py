@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from app.version_control.service import VersionControl
 from app.workspaces.folders import Folders
@@ -46,14 +43,13 @@ class Working:
         return Working(self.tenant, self.parts, self.workspace, made.id)
 
 
-@pytest.fixture
-async def working(organization: Tenant, tmp_path: Path) -> AsyncIterator[Working]:
-    parts = WorkspaceParts(Folders(tmp_path / "workspaces"))
-    work = organization.work()
-    made = await Workspaces(work, organization.actor, parts).create("shop")
+async def begin(tenant: Tenant, root: Path) -> Working:
+    """A new workspace with a session named `work`, on the branch of that name."""
+    parts = WorkspaceParts(Folders(root))
+    work = tenant.work()
+    made = await Workspaces(work, tenant.actor, parts).create("shop")
     await work.commit()
-    work = organization.work()
-    session = await Sessions(work, organization.actor, parts).create(made.id, name="work", branch="work")
+    work = tenant.work()
+    session = await Sessions(work, tenant.actor, parts).create(made.id, name="work", branch="work")
     await work.commit()
-    yield Working(organization, parts, made.id, session.id)
-    await parts.close()
+    return Working(tenant, parts, made.id, session.id)
