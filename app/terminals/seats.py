@@ -20,7 +20,7 @@ class Seat:
     who: str
     #: Whether it may write at all.
     may_write: bool
-    #: Called when it becomes the writer, or is no longer.
+    #: Called when another one writes, or the size is another.
     changed: Callable[[], None]
 
 
@@ -28,6 +28,8 @@ class Seat:
 class _Room:
     seats: list[Seat] = field(default_factory=list)
     writer: Seat | None = None
+    #: The last size that was set; None when nobody did since the first one came.
+    size: tuple[int, int] | None = None
 
 
 class Seats:
@@ -50,7 +52,7 @@ class Seats:
         room = self._rooms[seat.terminal_id]
         room.seats.remove(seat)
         if room.writer is seat:
-            room.writer = None
+            self._seat(room, None)
         if not room.seats:
             del self._rooms[seat.terminal_id]
 
@@ -70,10 +72,28 @@ class Seats:
             raise TerminalHasWriter()
         self._seat(room, None)
 
+    def writes(self, seat: Seat) -> bool:
+        """Whether this one is the writer."""
+        room = self._rooms.get(seat.terminal_id)
+        return room is not None and room.writer is seat
+
     def writer(self, terminal_id: str) -> str:
         """Who writes; empty for nobody."""
         room = self._rooms.get(terminal_id)
         return room.writer.who if room is not None and room.writer is not None else ""
+
+    def resized(self, terminal_id: str, columns: int, rows: int) -> None:
+        """Tells all viewers of another size."""
+        room = self._rooms.get(terminal_id)
+        if room is not None:
+            room.size = (columns, rows)
+            for seat in room.seats:
+                seat.changed()
+
+    def size(self, terminal_id: str) -> tuple[int, int] | None:
+        """The last size that was set; None where the terminal's own row knows it."""
+        room = self._rooms.get(terminal_id)
+        return room.size if room is not None else None
 
     def viewers(self, terminal_id: str) -> int:
         """How many watch."""
@@ -82,7 +102,6 @@ class Seats:
 
     @staticmethod
     def _seat(room: _Room, seat: Seat | None) -> None:
-        before, room.writer = room.writer, seat
-        for one in (before, seat):
-            if one is not None and before is not seat:
-                one.changed()
+        room.writer = seat
+        for one in room.seats:
+            one.changed()

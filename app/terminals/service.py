@@ -33,6 +33,7 @@ from app.terminals.errors import (
     TerminalNotFound,
     TerminalsUnavailable,
 )
+from app.terminals.frames import LARGEST_INPUT
 from app.terminals.models import Terminal, TerminalStatus
 from app.terminals.seats import Seats
 from app.terminals.tickets import Tickets
@@ -41,7 +42,6 @@ from app.workspaces.service import WorkspaceParts
 from app.workspaces.sessions import Sessions, WorkingCopy
 
 LARGEST_COMMAND, LARGEST_VARIABLES = 16 * 1024, 64 * 1024
-LARGEST_INPUT = 64 * 1024
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 Output = TerminalOutput | TerminalGap | TerminalEnd
 
@@ -172,6 +172,7 @@ class Terminals:
         terminal = await self._here(terminal_id)
         self.parts.seats.check(terminal_id, self.who, take_over=take_over)
         await self.parts.terminals.resize(terminal_id, columns, rows)
+        self.parts.seats.resized(terminal_id, columns, rows)
         self.work.write(repository.RESIZE, id=terminal_id, columns=columns, rows=rows)
         return terminal.changed(columns=columns, rows=rows, version=terminal.version + 1)
 
@@ -200,6 +201,10 @@ class Terminals:
                 yield item
         except TerminalUnknown:
             yield TerminalEnd(_state(await self.get(terminal_id), after))
+
+    async def attachable(self, terminal_id: str) -> Terminal:
+        """A terminal of this server's engine, for a viewer; raises `TerminalNotFound`, `TerminalElsewhere`."""
+        return await self._here(terminal_id)
 
     async def recording(self, terminal_id: str) -> Path:
         """The file of its recording; raises `RecordingNotFound`."""

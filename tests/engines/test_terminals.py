@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -134,9 +135,10 @@ async def test_colours_and_every_byte_pass_through(terminals: Terminals) -> None
     assert every in await reader.read(every)
 
 
+@pytest.mark.skipif(shutil.which("vim") is None, reason="there is no vim: apt install vim")
 async def test_vim_draws_its_screen_and_saves(terminals: Terminals, tmp_path: Path) -> None:
     file = tmp_path / "note.txt"
-    await terminals.open(order("trm1", "vi", "-n", str(file)))
+    await terminals.open(order("trm1", "vim", "-n", "-u", "NONE", str(file)))
     reader = Reader(terminals)
     await reader.read(b"\x1b[")
 
