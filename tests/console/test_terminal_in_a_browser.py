@@ -110,7 +110,6 @@ def test_vim_stands_as_it_was_after_the_server_was_killed(server: Program, sessi
 
     before, after = seen["results"][5], seen["results"][9]
     assert "and another" in before
-    print(repr(before)); print(repr(after))
     assert after == before
     assert seen["results"][12]
 

@@ -13,7 +13,7 @@ const TICKET = `mutation ($id: ID!, $origin: String) { createTerminalTicket(id: 
 const CLOSE = `mutation ($id: ID!) { closeTerminal(id: $id) { id } }`;
 const THEMES = {
   light: {
-    background: '#ffffff', foreground: '#1c2230', cursor: '#4b3fcf', cursorAccent: '#ffffff', selectionBackground: '#cfcbf5',
+    background: '#f6f7f9', foreground: '#1c2230', cursor: '#4b3fcf', cursorAccent: '#f6f7f9', selectionBackground: '#cfcbf5',
     black: '#1c2230', red: '#b3261e', green: '#1a7f4b', yellow: '#8a6100', blue: '#2f5bd0', magenta: '#8a35b5', cyan: '#0f7c8a',
     white: '#6b7385', brightBlack: '#4d5566', brightRed: '#c9372c', brightGreen: '#1f8f55', brightYellow: '#9a6d00',
     brightBlue: '#3d6be5', brightMagenta: '#9c45c9', brightCyan: '#138a99', brightWhite: '#3a4152',
@@ -27,7 +27,8 @@ const THEMES = {
 };
 
 const part = (id) => document.getElementById(id);
-const [form, screen, state, problem] = ['open', 'terminal', 'state', 'problem'].map(part);
+const [form, state, problem] = ['open', 'state', 'problem'].map(part);
+const screen = document.querySelector('main');
 const darkness = matchMedia('(prefers-color-scheme: dark)');
 const theme = () => THEMES[darkness.matches ? 'dark' : 'light'];
 const encoder = new TextEncoder();
@@ -39,6 +40,7 @@ const terminal = new Terminal({
   cursorBlink: true,
   fontFamily: "ui-monospace, 'SF Mono', 'Cascadia Code', 'JetBrains Mono', 'DejaVu Sans Mono', monospace",
   fontSize: 14,
+  lineHeight: 1.15,
   scrollback: 10_000,
   theme: theme(),
 });
@@ -154,7 +156,7 @@ part('take-over').addEventListener('click', () => {
 part('another').addEventListener('click', () => open(session));
 part('close').addEventListener('click', () => ask(endpoint, stored(), CLOSE, { id: pty.terminal }).catch(complain));
 
-terminal.open(screen);
+terminal.open(part('terminal'));
 terminal.onData((text) => pty?.input(encoder.encode(text)));
 terminal.onBinary((text) => pty?.input(Uint8Array.from(text, (character) => character.charCodeAt(0))));
 terminal.onResize(({ cols, rows }) => writes && pty?.resize(cols, rows));
