@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import audit, logs, policies, provisioning, storage, tokens
+from benchmarks import audit, logs, policies, provisioning, storage, terminals, tokens
 
 PARTS = {
     "provisioning": (
@@ -28,6 +28,7 @@ PARTS = {
         policies.measure,
     ),
     "storage": ("The data layer", "| what | ours | peer | ratio |\n|---|---|---|---|", storage.measure),
+    "terminals": ("Terminals", "| what | | |\n|---|---|---|", terminals.measure),
     "tokens": ("Tokens", "| what | median | p99 | characters |\n|---|---|---|---|", tokens.measure),
 }
 PACKAGES = ("strawberry-graphql", "starlette", "uvicorn", "sqlmodel", "sqlalchemy", "aiosqlite", "cryptography")
