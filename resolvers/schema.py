@@ -53,6 +53,9 @@ from resolvers.policies.mutations import PolicyMutations
 from resolvers.policies.queries import PolicyQueries
 from resolvers.policies.subscriptions import PolicySubscriptions
 from resolvers.policies.types import Approval, Policy
+from resolvers.pull_requests.mutations import PullRequestMutations
+from resolvers.pull_requests.queries import PullRequestQueries
+from resolvers.pull_requests.types import PullRequest
 from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
 from resolvers.sign_in.mutations import SignInMutations
@@ -86,6 +89,7 @@ class Query(
     MemberQueries,
     OrganizationQueries,
     PolicyQueries,
+    PullRequestQueries,
     SignInQueries,
     SsoQueries,
     SystemQueries,
@@ -113,6 +117,7 @@ class Mutation(
     MemberMutations,
     OrganizationMutations,
     PolicyMutations,
+    PullRequestMutations,
     SignInMutations,
     SsoMutations,
     TerminalMutations,
@@ -204,6 +209,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
             Invitation,
             Policy,
             Terminal,
+            PullRequest,
             Session,
             Workspace,
         ],

@@ -26,6 +26,7 @@ PREFIXES = {
     "workspace": "wsp",
     "work_session": "ses",
     "terminal": "trm",
+    "pull_request": "prq",
 }
 #: Of the right form, and nobody's.
 MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in PREFIXES.values()}
