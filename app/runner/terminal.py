@@ -52,6 +52,7 @@ class Terminal:
         self._telling: asyncio.TimerHandle | None = None
         self._reading_later: asyncio.TimerHandle | None = None
         self._cause = ""
+        self._complained = False
         self._cgroups: list[str] = []
         self._master = -1
         self.finishing: asyncio.Task[None]
@@ -59,22 +60,30 @@ class Terminal:
     def start(self, variables: dict[str, str], command: Sequence[str], directory: str) -> None:
         """One step of the event loop, without a pause: nobody can cancel it halfway."""
         order = self.order
-        if order.recording:
-            title = " ".join(order.command) or "shell"
-            self._recording = Recording(Path(order.recording), order.columns, order.rows, title)
         self._master, slave = os.openpty()
         try:
             _prepare(slave, order.columns, order.rows)
             os.set_blocking(self._master, False)
+            if order.recording:
+                title = " ".join(order.command) or "shell"
+                self._recording = Recording(Path(order.recording), order.columns, order.rows, title)
             child = spawn.spawn_on_terminal(command, variables, directory, os.ttyname(slave))
         except BaseException:
-            os.close(self._master)
+            self._let_go()
             raise
         finally:
             os.close(slave)
+        self._begin(child)
+
+    def _begin(self, child: spawn.Gated) -> None:
         self._ended = self._context.reaper.child(child.pid)
-        self._process = child.process()
-        self._place()
+        try:
+            self._process = child.process()
+            self._place()
+        except BaseException:
+            child.abandon()
+            self._let_go()
+            raise
         child.open()
         self._loop.add_reader(self._master, self._readable)
         self.finishing = asyncio.create_task(self._finish())
@@ -153,12 +162,26 @@ class Terminal:
     def _take(self, data: bytes) -> None:
         try:
             self._ring.append(data)
-            if self._recording is not None:
-                self._recording.output(data)
         except OSError as error:
-            _log.warning("output of %s could not be kept: %s", self.order.id, error)
+            self._complain("output could not be kept", error)
+        if self._recording is not None:
+            self._record(self._recording, data)
         self._touch()
         self._tell()
+
+    def _record(self, recording: Recording, data: bytes) -> None:
+        try:
+            recording.output(data)
+        except OSError as error:
+            self._complain("the recording ends", error)
+            recording.close()
+            self._recording = None
+
+    def _complain(self, what: str, error: OSError) -> None:
+        """Once: a program that prints would fill the log."""
+        if not self._complained:
+            self._complained = True
+            _log.warning("%s of %s: %s", what, self.order.id, error)
 
     def _pause(self, seconds: float) -> None:
         self._loop.remove_reader(self._master)
@@ -220,8 +243,11 @@ class Terminal:
             exit_code=exit_code,
             message=message,
         )
-        self._context.records.save_terminal(self.state)
-        self._ring.finish()
+        try:
+            self._context.records.save_terminal(self.state)
+            self._ring.finish()
+        except OSError as error:
+            self._complain("the end could not be noted", error)
         self._ring.close()
         self._tell_now()
         self._tell_server("ended", self.order.id)

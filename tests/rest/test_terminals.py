@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.core.actor import Role
+from app.engines.base import TerminalOrder
 from app.runner.output_ring import CAPACITY
 from app.terminals.frames import PROTOCOL, Type, frame
 from app.terminals.tickets import LIFE_SECONDS
@@ -433,6 +434,49 @@ async def test_terminals_end_with_their_session(shared: Served) -> None:
 
     states = {state.id: state for state in await shared.engine.terminals.states()}
     assert states[known].cause == "closed"
+
+
+async def test_one_that_no_row_tells_of_is_closed(shared: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminals, keeper = shared.engine.terminals, shared.product.keeper
+    await terminals.open(TerminalOrder("trm_left", ("cat",), "/tmp"))
+
+    await keeper.look(terminals)
+    before = {state.id: state.cause for state in await terminals.states()}
+    monkeypatch.setattr("app.terminals.jobs.GRACE_SECONDS", 0.0)
+    known = await terminal(shared)
+    await keeper.look(terminals)
+    after = {state.id: state.cause for state in await terminals.states()}
+
+    assert (before["trm_left"], after["trm_left"], after[known]) == ("", "closed", "")
+
+
+async def test_an_agent_that_is_suspended_loses_its_terminals(shared: Served) -> None:
+    client = await shared.newcomer()
+    known = await terminal(client)
+    asked = 'mutation { enrollAgent(input: {name: "coder"}) { id credential } }'
+    agent = (await client.data(asked))["enrollAgent"]
+
+    async with viewing(shared.product.app, known, agent["credential"]) as viewer:
+        await viewer.type("by an agent\r")
+        await viewer.until(b"by an agent")
+        await client.data("mutation ($id: ID!) { suspendAgent(id: $id) { id } }", {"id": agent["id"]})
+        while await viewer.step() is not None:
+            pass
+
+    assert viewer.socket.closed == (4403, "AGENT_SUSPENDED")
+
+
+async def test_a_key_that_is_revoked_loses_its_terminals(shared: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rest_compat.terminals.LOOK_AGAIN_SECONDS", 0.05)
+    known = await terminal(shared)
+    made = (await shared.data('mutation { createApiKey(input: {name: "short"}) { id key } }'))["createApiKey"]
+
+    async with viewing(shared.product.app, known, made["key"]) as viewer:
+        await shared.data("mutation ($id: ID!) { revokeApiKey(id: $id) { id } }", {"id": made["id"]})
+        while await viewer.step() is not None:
+            pass
+
+    assert viewer.socket.closed == (4401, "UNAUTHORIZED")
 
 
 async def test_one_that_the_engine_does_not_know_is_lost(shared: Served) -> None:
