@@ -49,6 +49,8 @@ from app.sign_in.throttle import Throttle
 from app.site import site
 from app.sso.provider import Providers
 from app.sso.service import SsoParts
+from app.terminals.jobs import Keeper
+from app.terminals.service import TerminalParts
 from app.tokens.service import REFRESH_SECONDS, SigningKeys
 from app.workspaces.folders import Folders
 from app.workspaces.jobs import sweep
@@ -133,6 +135,8 @@ class Server:
         self.tokens = await SigningKeys(self.database, vault, issuer=settings.own_issuer).open()
         self.limits = limits(self.database, settings.anonymous_per_minute)
         self.sampler = Sampler(self.database)
+        self.workspaces = WorkspaceParts(Folders(settings.data_dir.absolute() / "workspaces"))
+        self.terminals = self._terminal_parts()
         self.product = self._product(vault, parts)
         self.sealer = Sealer(self.database, signer=self._signer or self.tokens)
         self.tracing = tracing(settings.otlp_endpoint)
@@ -146,6 +150,8 @@ class Server:
         await self.reconciler.start()
         self.sealer.start()
         self.sampler.start()
+        self.keeper = Keeper(self.database, self.terminals)
+        self.keeper.start()
         self._take_up_duties()
 
     def _product(self, vault: Vault, environments: Parts) -> Product:
@@ -161,9 +167,22 @@ class Server:
             self.limits,
             self._sso(vault),
             billing_parts(self.settings),
-            WorkspaceParts(Folders(self.settings.data_dir.absolute() / "workspaces")),
+            self.workspaces,
+            self.terminals,
             lambda: self.metrics.answered,
             production=self.settings.production,
+        )
+
+    def _terminal_parts(self) -> TerminalParts:
+        settings = self.settings
+        return TerminalParts(
+            self.engine,
+            self.workspaces,
+            node=node_name(settings.data_dir),
+            recordings=settings.data_dir.absolute() / "recordings",
+            isolation=settings.isolation,
+            most_open=settings.terminals_per_organization,
+            idle_seconds=settings.terminal_idle_seconds,
         )
 
     def _authentication(self) -> Authentication:
@@ -186,6 +205,7 @@ class Server:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
         await self.reconciler.close()
+        await self.keeper.close()
         await self.sealer.close()
         await self.sampler.close()
         await self.product.workspaces.close()

@@ -69,6 +69,14 @@ class Settings(BaseSettings):
     stripe_prices: dict[str, str] = Field(
         default_factory=dict, description='Stripe\'s price of each plan, as JSON: `{"pro": "price_…"}`.'
     )
+    terminals_per_organization: int = Field(
+        default=100, ge=1, le=1_000, description="Terminals that an organization may have open at once."
+    )
+    terminal_idle_seconds: int = Field(
+        default=4 * 3600,
+        ge=0,
+        description="Seconds without input and output after which a terminal is closed; 0 for never.",
+    )
     otlp_endpoint: str = Field(
         default="",
         description="An OpenTelemetry collector (OTLP over HTTP) to send spans to; needs the extra `tracing`.",

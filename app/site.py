@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.audit.export import export
@@ -31,8 +31,10 @@ from resolvers.context import Context, Product
 from resolvers.http import GraphQLEndpoint
 from rest_compat.downloads import Download
 from rest_compat.git_http import PREFIX, GitHttp
+from rest_compat.recordings import recording
 from rest_compat.routes import MethodNotAllowed
 from rest_compat.service import RestService, failure, not_found
+from rest_compat.terminals import TerminalSocket
 from rest_compat.webhooks import Webhook
 
 if TYPE_CHECKING:
@@ -99,13 +101,17 @@ def _pages(
         Route("/schemas/blueprint.json", _blueprint_schema, methods=["GET"]),
         Route("/schemas/policy-rules.json", _rules_schema, methods=["GET"]),
     ]
+    recorded = recording(authentication.context)
+    routes += [Route(f"{prefix}/terminals/{{id}}/recording", recorded.answer, methods=["GET"]) for prefix in _PREFIXES]
+    routes += [Route("/terminal", page_endpoint("terminal.html"), methods=["GET"]), *asset_routes()]
     if not settings.production:
         routes += [
             Route("/", _front, methods=["GET"]),
             Route("/docs", page_endpoint("api.html"), methods=["GET"]),
-            *asset_routes(),
         ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
+    sockets = TerminalSocket(authentication.context, settings.allowed_origins)
+    terminals = [WebSocketRoute(f"{prefix}/ws/terminal", sockets.serve) for prefix in _PREFIXES]
+    return Starlette(routes=[*routes, *terminals], exception_handlers={HTTPException: _http_error})
 
 
 def _audit_export(product: Product, authentication: Authentication) -> Download:

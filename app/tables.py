@@ -21,6 +21,7 @@ from app.policies import models as policies
 from app.pull_requests import models as pull_requests
 from app.sign_in import models as sign_in
 from app.sso import models as sso
+from app.terminals import models as terminals
 from app.tokens import models as tokens
 from app.workspaces import models as workspaces
 
@@ -40,6 +41,7 @@ MODELS = (
     pull_requests,
     sign_in,
     sso,
+    terminals,
     tokens,
     workspaces,
 )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import audit, logs, policies, provisioning, repositories, storage, tokens
+from benchmarks import audit, logs, policies, provisioning, repositories, storage, terminals, tokens
 
 PARTS = {
     "provisioning": (
@@ -33,6 +33,7 @@ PARTS = {
         repositories.measure,
     ),
     "storage": ("The data layer", "| what | ours | peer | ratio |\n|---|---|---|---|", storage.measure),
+    "terminals": ("Terminals", "| what | | |\n|---|---|---|", terminals.measure),
     "tokens": ("Tokens", "| what | median | p99 | characters |\n|---|---|---|---|", tokens.measure),
 }
 PACKAGES = ("strawberry-graphql", "starlette", "uvicorn", "sqlmodel", "sqlalchemy", "aiosqlite", "cryptography")

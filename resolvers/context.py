@@ -45,6 +45,7 @@ from app.sign_in.service import SignIn
 from app.sign_in.sessions import Client
 from app.sso.service import SingleSignOn, SsoParts
 from app.sso.sign_on import SignOn
+from app.terminals.service import TerminalParts, Terminals
 from app.tokens.hybrid import Verified
 from app.tokens.service import SigningKeys
 from app.usage.service import Usages
@@ -73,6 +74,7 @@ class Product:
     sso: SsoParts
     billing: BillingParts
     workspaces: WorkspaceParts
+    terminals: TerminalParts
     #: How many requests this server has answered.
     answered: Callable[[], int]
     #: Introspection, GraphiQL and the API viewer are off in production.
@@ -173,6 +175,11 @@ class Context:
     def version_control(self) -> VersionControl:
         """The version control of the organization's sessions."""
         return VersionControl(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def terminals(self) -> Terminals:
+        """The organization's terminals."""
+        return Terminals(self.work, self.require_actor(), self.product.terminals)
 
     @cached_property
     def agents(self) -> Agents:

@@ -29,6 +29,7 @@ from resolvers.policies.types import approval, policy
 from resolvers.pull_requests.types import pull_request
 from resolvers.sso.queries import ADMIN as SSO
 from resolvers.sso.types import sso_connection
+from resolvers.terminals.queries import shown as terminal
 from resolvers.workspaces.queries import READ as WORKSPACES
 from resolvers.workspaces.types import session, workspace
 
@@ -82,6 +83,7 @@ KINDS: dict[str, Kind] = {
     "pol": _kind(POLICIES, lambda context, id: context.policies.find(id), lambda _, found: policy(found)),
     "wsp": _kind(WORKSPACES, lambda context, id: context.workspaces.find(id), lambda _, found: workspace(found)),
     "ses": _kind(WORKSPACES, lambda context, id: context.sessions.find(id), lambda _, found: session(found)),
+    "trm": _kind(WORKSPACES, lambda context, id: context.terminals.find(id), terminal),
     "prq": _kind(WORKSPACES, lambda context, id: context.pull_requests.find(id), lambda _, found: pull_request(found)),
     "apr": _kind(POLICIES, lambda context, id: context.approvals.find(id), lambda _, found: approval(found)),
 }

@@ -63,6 +63,10 @@ from resolvers.sign_in.queries import SignInQueries
 from resolvers.sso.mutations import SsoMutations
 from resolvers.sso.queries import SsoQueries
 from resolvers.system.queries import SystemQueries
+from resolvers.terminals.mutations import TerminalMutations
+from resolvers.terminals.queries import TerminalQueries
+from resolvers.terminals.subscriptions import TerminalSubscriptions
+from resolvers.terminals.types import Terminal
 from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
 from resolvers.version_control.mutations import VersionControlMutations
@@ -89,6 +93,7 @@ class Query(
     SignInQueries,
     SsoQueries,
     SystemQueries,
+    TerminalQueries,
     TokenQueries,
     VersionControlQueries,
     WorkspaceQueries,
@@ -115,6 +120,7 @@ class Mutation(
     PullRequestMutations,
     SignInMutations,
     SsoMutations,
+    TerminalMutations,
     TokenMutations,
     VersionControlMutations,
     WorkspaceMutations,
@@ -123,7 +129,7 @@ class Mutation(
 
 
 @strawberry.type(description="Everything that can be watched. Each stream resumes with `after` and tells its gaps.")
-class Subscription(AuditSubscriptions, EnvironmentSubscriptions, PolicySubscriptions):
+class Subscription(AuditSubscriptions, EnvironmentSubscriptions, PolicySubscriptions, TerminalSubscriptions):
     pass
 
 
@@ -202,6 +208,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
             Member,
             Invitation,
             Policy,
+            Terminal,
             PullRequest,
             Session,
             Workspace,

@@ -29,6 +29,7 @@ class Download:
     context: Callable[[Request], Awaitable[Context]]
     lines: Callable[[Context, Request], AsyncIterator[bytes]]
     file_name: str
+    media_type: str = NDJSON
 
     async def answer(self, request: Request) -> Response:
         """The stream, or an error in the dialect before its first byte."""
@@ -49,7 +50,7 @@ class Download:
                 response.headers["WWW-Authenticate"] = "Bearer"
             return response
         headers["Content-Disposition"] = f'attachment; filename="{self.file_name}"'
-        return StreamingResponse(_from(first, lines), media_type=NDJSON, headers=headers)
+        return StreamingResponse(_from(first, lines), media_type=self.media_type, headers=headers)
 
 
 async def _from(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

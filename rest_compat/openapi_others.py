@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rest_compat import openapi_terminals
 from rest_compat.openapi_words import REASONS, tag
 from rest_compat.webhooks import described as webhook
 
@@ -12,7 +13,13 @@ Schema = dict[str, Any]
 
 def others() -> Schema:
     """Paths that are no operations."""
-    return {"/metrics": _metrics(), "/v1/audit/export": _audit_export(), "/v1/billing/webhook": webhook()}
+    return {
+        "/metrics": _metrics(),
+        "/v1/audit/export": _audit_export(),
+        "/v1/billing/webhook": webhook(),
+        openapi_terminals.SOCKET_PATH: openapi_terminals.socket(),
+        openapi_terminals.RECORDING_PATH: openapi_terminals.recording(),
+    }
 
 
 def _metrics() -> Schema:

@@ -17,7 +17,7 @@ from resolvers.context import Context
 from resolvers.http import BEARER_PROTOCOL
 from resolvers.schema import SoundstageSchema
 from rest_compat.binding import bind
-from rest_compat.dialects import DIALECTS, Answered
+from rest_compat.dialects import DIALECTS, Answered, Dialect
 from rest_compat.operations import RestOperation
 from rest_compat.ratelimit import admit
 from rest_compat.routes import as_error
@@ -52,7 +52,7 @@ class StreamRoute:
                 query.setdefault(name, []).append(value)
             variables = bind(self.operation, path, query, None, None)
         except SoundstageError as error:
-            await self._deny(socket, error, context)
+            await deny(socket, error, context.request_id, self.dialect)
             return
         stream: Any = await self.schema.stream(
             self.operation.text, variable_values=variables, context_value=context, operation_name=self.operation.name
@@ -69,7 +69,7 @@ class StreamRoute:
         try:
             await asyncio.wait(tasks, timeout=SILENCE_SECONDS)
             if first.done() and (found := first.result()) is not None and found.errors:
-                await self._deny(socket, as_error(found.errors[0]), context)
+                await deny(socket, as_error(found.errors[0]), context.request_id, self.dialect)
                 return
             told = {"X-Request-ID": context.request_id, **headers}
             await socket.accept(_subprotocol(socket), [(k.lower().encode(), v.encode()) for k, v in told.items()])
@@ -104,13 +104,15 @@ class StreamRoute:
             value = self.convert(value)
         await socket.send_text(orjson.dumps(value).decode())
 
-    async def _deny(self, socket: WebSocket, error: SoundstageError, context: Context) -> None:
-        headers = {"X-Request-ID": context.request_id, **error.details.pop("headers", {})}
-        body = orjson.dumps(self.dialect.failure(error, Answered(context.request_id)))
-        if "websocket.http.response" in socket.scope.get("extensions", {}):
-            await socket.send_denial_response(Response(body, error.status, headers, media_type="application/json"))
-        else:
-            await socket.close(ERROR_BASE + error.status, error.code)
+
+async def deny(socket: WebSocket, error: SoundstageError, request_id: str, dialect: Dialect) -> None:
+    """Answers by HTTP what is wrong before a WebSocket opens; where that cannot be, with a code when it closes."""
+    headers = {"X-Request-ID": request_id, **error.details.pop("headers", {})}
+    body = orjson.dumps(dialect.failure(error, Answered(request_id)))
+    if "websocket.http.response" in socket.scope.get("extensions", {}):
+        await socket.send_denial_response(Response(body, error.status, headers, media_type="application/json"))
+    else:
+        await socket.close(ERROR_BASE + error.status, error.code)
 
 
 def _subprotocol(socket: WebSocket) -> str | None:

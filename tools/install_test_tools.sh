@@ -10,15 +10,17 @@ cd "$(dirname "$0")/.."
         || { rm -rf build/clairvoyance; echo "Clairvoyance could not be installed: the tests with it are skipped."; }
 }
 
+install() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq >/dev/null && apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+command -v vim >/dev/null || install vim \
+    || echo "There is no vim: the tests of terminals that draw with it are skipped. To run them: apt install vim"
+
 for browser in chromium chromium-browser google-chrome; do
     if command -v "$browser" >/dev/null; then exit 0; fi
 done
 
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing Chromium for the tests of pages."
-    export DEBIAN_FRONTEND=noninteractive
-    if apt-get update -qq >/dev/null && apt-get install -y -qq --no-install-recommends chromium >/dev/null; then exit 0; fi
-    echo "That failed: the tests of pages in a browser are skipped."
-else
-    echo "There is no Chromium: the tests of pages in a browser are skipped. To run them: apt install chromium"
-fi
+install chromium || echo "There is no Chromium: the tests of pages in a browser are skipped. To run them: apt install chromium"

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from app.cli.exits import CliError, Exit
 
@@ -21,6 +23,7 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 #: Seconds that requests under way have to end.
 GRACE = 8
 KEEP_ALIVE = 75
+_UNCOMPRESSED = "/ws/terminal"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -61,6 +64,15 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class WebSockets(WebSocketsSansIOProtocol):
+    """Terminals are not compressed: a key would wait for it, and a program that prints would wait for little else."""
+
+    def handle_connect(self, event: Request) -> None:
+        if event.path.partition("?")[0].endswith(_UNCOMPRESSED):
+            self.conn.available_extensions = None
+        super().handle_connect(event)
+
+
 class HttpServer(uvicorn.Server):
     """Uvicorn, with signals left to us."""
 
@@ -72,7 +84,7 @@ class HttpServer(uvicorn.Server):
                 app=self._drain,
                 loop="none",
                 http="httptools",
-                ws="websockets-sansio",
+                ws=WebSockets,
                 ws_max_size=message_limit,
                 ws_max_queue=32,
                 lifespan="off",

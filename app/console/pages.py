@@ -1,4 +1,4 @@
-"""The bundled pages, GraphiQL and the viewer of the REST API: nothing in them is loaded from elsewhere."""
+"""The bundled pages: GraphiQL, the viewer of the REST API, the terminal. Nothing in them is loaded from elsewhere."""
 
 import gzip
 import html
@@ -43,7 +43,7 @@ class Asset:
 
 @cache
 def page(name: str) -> bytes:
-    """The HTML of `graphiql.html` or `api.html`; the names of assets and the texts that it mentions are filled in."""
+    """The HTML of `graphiql.html` and the like; the names of assets and the texts that it mentions are filled in."""
     template = STATIC.joinpath(name).read_text(encoding="utf-8")
     return re.sub(r"\{([a-z-]+\.[a-z]+)\}", lambda found: _mentioned(found[1]), template).encode()
 

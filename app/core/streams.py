@@ -54,6 +54,11 @@ class Wakeups:
             if not future.done():
                 future.set_result(None)
 
+    def notify_all(self) -> None:
+        """Wakes everyone: news may have been missed."""
+        for key in list(self._waiting):
+            self.notify(key)
+
     def waiter(self, key: str) -> asyncio.Future[None]:
         """A future that the next `notify` resolves. Take it before you look, so that nothing falls in between."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -31,6 +31,14 @@ from app.runner.model import (
     Unit,
     UnitStatus,
 )
+from app.runner.terminal_model import (
+    InputBlocked,
+    TerminalOrder,
+    TerminalOver,
+    TerminalState,
+    TerminalUnknown,
+    TooManyTerminals,
+)
 
 __all__ = [
     "LINE_LIMIT",
@@ -39,6 +47,7 @@ __all__ = [
     "Engine",
     "EngineRefused",
     "EngineUnavailable",
+    "InputBlocked",
     "Isolation",
     "IsolationUnavailable",
     "Limits",
@@ -51,6 +60,15 @@ __all__ = [
     "RestartPolicy",
     "Shutdown",
     "StaleEpoch",
+    "TerminalEnd",
+    "TerminalGap",
+    "TerminalOrder",
+    "TerminalOutput",
+    "TerminalOver",
+    "TerminalState",
+    "TerminalUnknown",
+    "Terminals",
+    "TooManyTerminals",
     "Unit",
     "UnitStatus",
 ]
@@ -76,6 +94,64 @@ class LogBatch:
 
 #: Bytes of one log line that a reader gets; the rest is replaced by a mark that tells how long the line was.
 LINE_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalOutput:
+    """Bytes that follow each other; `start` is their offset in the terminal's whole output."""
+
+    start: int
+    data: bytes
+
+    @property
+    def end(self) -> int:
+        """The offset behind the last byte."""
+        return self.start + len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalGap:
+    """The bytes from `start` up to `end` are no longer there: the reader was too slow, or came too late."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalEnd:
+    """Nothing follows, and why."""
+
+    state: TerminalState
+
+
+class Terminals(Protocol):
+    """Programs on pseudo-terminals, which outlive the control plane. Their output never waits for a reader."""
+
+    async def open(self, order: TerminalOrder) -> TerminalState:
+        """Open a terminal. The same id again gives the same terminal."""
+
+    async def states(self) -> list[TerminalState]:
+        """Those that are open, and those that ended of late."""
+
+    async def write(self, terminal_id: str, data: bytes) -> None:
+        """Input for the program: at most once, in the order of the calls. `InputBlocked` when it does not read."""
+
+    async def resize(self, terminal_id: str, columns: int, rows: int) -> None:
+        """Another size."""
+
+    async def signal(self, terminal_id: str, name: str) -> None:
+        """A signal to what runs in the foreground."""
+
+    async def close(self, terminal_id: str) -> TerminalState:
+        """End the program with all its children; returns when they are gone."""
+
+    def output(
+        self, terminal_id: str, after: int = 0, *, most: int = 64 * 1024
+    ) -> AsyncIterator[TerminalOutput | TerminalGap | TerminalEnd]:
+        """What follows an offset, then what comes, until the end; at most `most` bytes in one item."""
+
+    def endings(self) -> AsyncIterator[str]:
+        """The ids of terminals that end, as it happens. A hint: some may be missing, some doubled."""
 
 
 class Engine(Protocol):
@@ -124,6 +200,10 @@ class Engine(Protocol):
         self, environment_id: str, service: str = "", *, lines: int, since: datetime | None = None
     ) -> list[LogBatch]:
         """The last `lines` lines, in the order of their times, of one service or of all."""
+
+    @property
+    def terminals(self) -> Terminals | None:
+        """Pseudo-terminals beside the services; None for an engine that has none."""
 
     async def close(self) -> None:
         """Let go of connections and tasks. What runs goes on running."""

@@ -23,6 +23,7 @@ from app.engines.base import (
 )
 from app.engines.hints import Hints
 from app.engines.log_lines import Source, Splitter, last_lines
+from app.engines.memory_terminals import MemoryTerminals
 from app.runner.codec import digest
 
 
@@ -92,6 +93,7 @@ class MemoryEngine:
         self._isolation = tuple(isolation)
         self._environments: dict[str, _Environment] = {}
         self._hints = Hints()
+        self.terminals = MemoryTerminals(self._isolation)
         self._followers: set[asyncio.Event] = set()
         self._closed = False
         self._revision = 0
@@ -202,6 +204,7 @@ class MemoryEngine:
     async def close(self) -> None:
         self._closed = True
         self._hints.close()
+        self.terminals.stop()
         for environment in self._environments.values():
             for running in environment.units.values():
                 self._cancel(running)

@@ -11,6 +11,7 @@ from app.engines.base import Capabilities, LogBatch, Observation, Unit
 from app.engines.log_hub import LogHub
 from app.engines.log_reader import last_of, sources
 from app.engines.runner_client import RunnerClient
+from app.engines.terminals import ProcessTerminals
 from app.runner.codec import capabilities_from, observation_from
 from app.runner.folders import DataFolder
 
@@ -26,6 +27,7 @@ class ProcessEngine:
         options += [f"--ports={port_range[0]}-{port_range[1]}"] if port_range is not None else []
         self._runner = RunnerClient(self._data, options)
         self._logs = LogHub(self._data)
+        self.terminals = ProcessTerminals(self._runner, self._data)
 
     async def start(self) -> None:
         """Optional: the first call does it too. Adopts what a former runner left."""

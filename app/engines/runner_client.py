@@ -8,11 +8,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import app
+from app.core.streams import Wakeups
 from app.engines.base import EngineUnavailable
 from app.engines.hints import Hints
 from app.runner import protocol
@@ -33,9 +34,11 @@ class Lost(Exception):
 
 
 class Connection:
-    """One socket. Answers find their calls by number; hints go to `changed`."""
+    """One socket. Answers find their calls by number; `hints` says what takes each kind of hint."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hints: Hints) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hints: Mapping[str, Callable[[str], None]]
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._hints = hints
@@ -71,8 +74,8 @@ class Connection:
         try:
             while line := await self._reader.readline():
                 message = protocol.decode(line)
-                if "changed" in message:
-                    self._hints.publish(message["changed"])
+                if "id" not in message:
+                    self._take_hint(message)
                     continue
                 answer = self._calls.get(message["id"])
                 if answer is None or answer.done():
@@ -89,6 +92,10 @@ class Connection:
                     answer.set_exception(Lost())
             self._writer.close()
 
+    def _take_hint(self, message: dict[str, str]) -> None:
+        for kind, name in message.items():
+            self._hints[kind](name)
+
     async def close(self) -> None:
         self.reading.cancel()
         await asyncio.gather(self.reading, return_exceptions=True)
@@ -101,13 +108,21 @@ class RunnerClient:
         self._data = data
         self._options = tuple(options)
         self.hints = Hints()
+        #: Wakes the readers of a terminal's output.
+        self.written = Wakeups()
+        #: Terminals that ended.
+        self.endings = Hints()
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
         self._closed = False
         self._ever_connected = False
 
-    async def call(self, name: str, **arguments: Any) -> Any:
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
+    async def call(self, name: str, /, **arguments: Any) -> Any:
         """All calls may be repeated, so one that lost its connection is sent again, once."""
         try:
             return await (await self._connected()).call(name, arguments)
@@ -117,6 +132,13 @@ class RunnerClient:
             return await (await self._connected()).call(name, arguments)
         except Lost:
             raise EngineUnavailable("The runner was lost twice during one call.", log=str(self._data.log)) from None
+
+    async def call_once(self, name: str, /, **arguments: Any) -> Any:
+        """A call that may not be repeated: one that lost its connection may have been done or not."""
+        try:
+            return await (await self._connected()).call(name, arguments)
+        except Lost:
+            raise EngineUnavailable("The runner was lost during a call.", log=str(self._data.log)) from None
 
     async def ready(self) -> None:
         """Connected, with hints flowing."""
@@ -136,6 +158,8 @@ class RunnerClient:
     async def close(self) -> None:
         self._closed = True
         self.hints.close()
+        self.endings.close()
+        self.written.notify_all()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
@@ -167,6 +191,8 @@ class RunnerClient:
             # What changed while nobody listened is not known: all of it may have.
             for environment_id in known:
                 self.hints.publish(environment_id)
+            self.written.notify_all()
+            self.endings.publish("")
         self._ever_connected = True
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep(), name="runner connection")
@@ -199,7 +225,8 @@ class RunnerClient:
             reader, writer = await asyncio.open_unix_connection(path, limit=protocol.MESSAGE_LIMIT)
         except OSError:
             return None
-        connection = Connection(reader, writer, self.hints)
+        takers = {"changed": self.hints.publish, "written": self.written.notify, "ended": self.endings.publish}
+        connection = Connection(reader, writer, takers)
         try:
             hello = await connection.call("hello", {})
             if hello["version"] == protocol.VERSION:

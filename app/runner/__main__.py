@@ -63,7 +63,7 @@ async def run(data: DataFolder, ports: Ports, log_limit: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, done.set)
     server = Server(done.set)
-    host = Host(data, server.changed, ports, log_limit)
+    host = Host(data, server.changed, ports, log_limit, server.hint)
     await host.begin()
     path = data.make_socket_path()
     listener = await server.listen(host, path)

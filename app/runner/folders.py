@@ -105,6 +105,16 @@ class DataFolder:
     def trash(self) -> Path:
         return self.runner / "trash"
 
+    @property
+    def terminals(self) -> Path:
+        """The output and the records of terminals."""
+        return self.runner / "terminals"
+
+    def terminal_output(self, terminal_id: str) -> Path:
+        """The ring that holds the last output of a terminal."""
+        check_name("terminal id", terminal_id)
+        return self.terminals / f"{terminal_id}.out"
+
     def environment(self, environment_id: str) -> EnvironmentFolder:
         check_name("environment id", environment_id)
         return EnvironmentFolder(self.root / "environments" / environment_id)

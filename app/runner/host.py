@@ -24,6 +24,7 @@ from app.runner.process_table import HELPER_MARK, UNIT_MARK, Process, ProcessTab
 from app.runner.reaper import Reaper
 from app.runner.records import EnvironmentRecord, Records, UnitRecord, runner_id
 from app.runner.supervisor import Supervisor, check_epoch
+from app.runner.terminals import Terminals
 
 _log = logging.getLogger(__name__)
 #: Seconds for which the epoch of a destroyed environment is remembered.
@@ -39,7 +40,12 @@ class Environment:
 
 class Host:
     def __init__(
-        self, data: DataFolder, changed: Callable[[str], None], ports: Ports, log_limit: int = DEFAULT_LIMIT
+        self,
+        data: DataFolder,
+        changed: Callable[[str], None],
+        ports: Ports,
+        log_limit: int = DEFAULT_LIMIT,
+        tell: Callable[[str, str], None] = lambda kind, name: None,
     ) -> None:
         make_private(data.root / "environments")
         identity = runner_id(data)
@@ -66,6 +72,7 @@ class Host:
             boot=process_table.boot_id(),
             changed=changed,
         )
+        self.terminals = Terminals(self._context, tell)
         self._tasks: list[asyncio.Task[None]] = []
 
     # --- start and end of the runner
@@ -78,9 +85,11 @@ class Host:
         for supervisor in supervisors:
             supervisor.adopt()
         await self._sweep()
+        self.terminals.load()
         # A stop may take its time; the socket does not wait for it.
         self._tasks += [asyncio.create_task(s.halt()) for s in supervisors if s.is_stopping]
         self._tasks.append(asyncio.create_task(self._context.keeper.run()))
+        self._tasks.append(asyncio.create_task(self.terminals.keep()))
         for environment in list(self._environments.values()):
             if environment.record.doomed and not environment.record.destroyed:
                 await self.destroy(environment.record.id, environment.record.epoch)
@@ -126,6 +135,7 @@ class Host:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.terminals.close_all("lost")
         await asyncio.gather(*(supervisor.let_go() for supervisor in self._supervisors()))
         self._context.keeper.look()
         self._context.reaper.close()
@@ -133,7 +143,8 @@ class Host:
 
     async def stop_all(self) -> None:
         self._closing = True
-        await asyncio.gather(*(supervisor.halt() for supervisor in self._supervisors()))
+        halting = [supervisor.halt() for supervisor in self._supervisors()]
+        await asyncio.gather(self.terminals.close_all(), *halting)
 
     # --- the verbs
 

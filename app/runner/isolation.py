@@ -75,18 +75,36 @@ class Isolator:
     ) -> list[str]:
         """The unit's command, or another one for it (probe, shutdown), at this level."""
         program = list(command or unit.command)
+        writable = [folder.work, folder.volumes]
+        mounts = []
+        if level is Isolation.NAMESPACE:
+            mounts = [(folder.volumes / name, _mount_point(mount, folder)) for name, mount in unit.volumes.items()]
+        return self.command_in(level, program, writable, folder.temporary, directory, mounts)
+
+    def command_in(
+        self,
+        level: Isolation,
+        program: Sequence[str],
+        writable: Sequence[Path],
+        temporary: Path,
+        directory: Path,
+        mounts: Sequence[tuple[Path, str]] = (),
+    ) -> list[str]:
+        """The command that may write to some folders; `temporary` is its /tmp where it has a namespace of its own."""
         if level is Isolation.PLAIN:
-            return program
+            return list(program)
         if level is Isolation.LANDLOCK:
-            writable = [folder.work, folder.volumes, folder.temporary, Path("/tmp"), Path("/dev")]  # noqa: S108
-            allowed = [str(path) for path in writable]
+            allowed = [str(path) for path in (*writable, temporary, Path("/tmp"), Path("/dev"))]  # noqa: S108
             return [sys.executable, "-I", "-S", landlock_exec.__file__, *allowed, "--", *program]
         if self._bubblewrap is None:
             raise IsolationUnavailable("bubblewrap is not installed.")
-        return [self._bubblewrap, *_namespace_arguments(self._data, unit, folder, directory), "--", *program]
+        arguments = _namespace_arguments(self._data, writable, temporary, directory, mounts)
+        return [self._bubblewrap, *arguments, "--", *program]
 
 
-def _namespace_arguments(data: Path, unit: Unit, folder: EnvironmentFolder, directory: Path) -> list[str]:
+def _namespace_arguments(
+    data: Path, writable: Sequence[Path], temporary: Path, directory: Path, mounts: Sequence[tuple[Path, str]]
+) -> list[str]:
     arguments = ["--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL"]
     # The root is an empty one, into which the machine's folders are bound: so mount points can be made in it.
     for path in sorted(Path("/").iterdir()):
@@ -94,14 +112,14 @@ def _namespace_arguments(data: Path, unit: Unit, folder: EnvironmentFolder, dire
             arguments += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir() and path.name not in ("proc", "dev", "tmp"):
             arguments += ["--ro-bind-try", str(path), str(path)]
-    arguments += ["--proc", "/proc", "--dev", "/dev", "--bind", str(folder.temporary), "/tmp"]  # noqa: S108
+    arguments += ["--proc", "/proc", "--dev", "/dev", "--bind", str(temporary), "/tmp"]  # noqa: S108
     if data.is_dir():
         # Other environments and the control plane's own files are not to be seen.
         arguments += ["--tmpfs", str(data)]
-    for path in (folder.work, folder.volumes):
+    for path in writable:
         arguments += ["--bind", str(path), str(path)]
-    for name, mount in unit.volumes.items():
-        arguments += ["--bind", str(folder.volumes / name), _mount_point(mount, folder)]
+    for source, place in mounts:
+        arguments += ["--bind", str(source), place]
     return [*arguments, "--remount-ro", "/", "--chdir", str(directory)]
 
 

@@ -1,6 +1,8 @@
 """What client and runner say to each other: one JSON object a line, over a Unix socket.
 
-Request `{"id", "call", "arguments"}`; answer `{"id", "result"}` or `{"id", "error"}`; hint `{"changed": environment}`.
+Request `{"id", "call", "arguments"}`; answer `{"id", "result"}` or `{"id", "error"}`; hints `{"changed": environment}`,
+`{"written": terminal}` and `{"ended": terminal}`. A terminal's input travels as base64; its output not at all: the
+server reads its file.
 """
 
 from __future__ import annotations
@@ -11,15 +13,27 @@ import orjson
 
 from app.core.errors import SoundstageError
 from app.runner.model import EngineRefused, EngineUnavailable, IsolationUnavailable, PortTaken, StaleEpoch
+from app.runner.terminal_model import InputBlocked, TerminalOver, TerminalUnknown, TooManyTerminals
 
 #: Raised with each change of the messages; a newer client replaces an older runner.
-VERSION = 1
+VERSION = 2
 
 #: Bytes of one message at most.
 MESSAGE_LIMIT = 16 * 1024 * 1024
 
 _ERRORS: dict[str, type[SoundstageError]] = {
-    error.code: error for error in (EngineRefused, EngineUnavailable, IsolationUnavailable, PortTaken, StaleEpoch)
+    error.code: error
+    for error in (
+        EngineRefused,
+        EngineUnavailable,
+        InputBlocked,
+        IsolationUnavailable,
+        PortTaken,
+        StaleEpoch,
+        TerminalOver,
+        TerminalUnknown,
+        TooManyTerminals,
+    )
 }
 
 

@@ -19,6 +19,7 @@ import orjson
 from app.runner.codec import cause_from, unit_from
 from app.runner.folders import DataFolder, make_private
 from app.runner.model import Cause, Isolation, Unit, UnitStatus
+from app.runner.terminal_model import TerminalState, state_from
 
 
 @dataclass(slots=True)
@@ -64,6 +65,7 @@ class Records:
     def __init__(self, data: DataFolder) -> None:
         self._units = make_private(data.runner / "units")
         self._environments = make_private(data.runner / "environments")
+        self._terminals = make_private(data.terminals)
 
     def save_unit(self, record: UnitRecord) -> None:
         unit = record.unit
@@ -90,6 +92,16 @@ class Records:
                     "isolation": Isolation(data["isolation"]),
                 }
             )
+
+    def save_terminal(self, state: TerminalState) -> None:
+        _write(self._terminals / f"{state.id}.json", state)
+
+    def remove_terminal(self, terminal_id: str) -> None:
+        (self._terminals / f"{terminal_id}.json").unlink(missing_ok=True)
+
+    def terminals(self) -> Iterator[TerminalState]:
+        for path in sorted(self._terminals.glob("*.json")):
+            yield state_from(orjson.loads(path.read_bytes()))
 
     def save_environment(self, record: EnvironmentRecord) -> None:
         _write(self._environments / f"{record.id}.json", record)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,23 +14,24 @@ from typing import Any
 from app.runner import protocol
 from app.runner.codec import unit_from
 from app.runner.host import Host
+from app.runner.terminal_model import order_from
 
 _log = logging.getLogger(__name__)
 Arguments = dict[str, Any]
 
 
 class Connection:
-    """One client. Hints wait here for it, each environment once, however slow it reads."""
+    """One client. Hints wait here for it, each once, however slow it reads."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
-        self._changed: dict[str, None] = {}
+        self._hints: dict[tuple[str, str], None] = {}
         self._wake = asyncio.Event()
         self.subscribed = False
 
-    def changed(self, environment_id: str) -> None:
+    def hint(self, kind: str, name: str) -> None:
         if self.subscribed:
-            self._changed[environment_id] = None
+            self._hints[kind, name] = None
             self._wake.set()
 
     async def push(self) -> None:
@@ -37,8 +39,8 @@ class Connection:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                changed, self._changed = self._changed, {}
-                await self.send(b"".join(protocol.encode({"changed": name}) for name in changed))
+                hints, self._hints = self._hints, {}
+                await self.send(b"".join(protocol.encode({kind: name}) for kind, name in hints))
 
     def close(self) -> None:
         self._writer.transport.abort()
@@ -65,6 +67,12 @@ class Server:
             "destroy": self._destroy,
             "shutdown": self._shutdown,
             "retire": self._retire,
+            "open_terminal": self._open_terminal,
+            "terminals": self._terminals,
+            "write_terminal": self._write_terminal,
+            "resize_terminal": self._resize_terminal,
+            "signal_terminal": self._signal_terminal,
+            "close_terminal": self._close_terminal,
         }
 
     async def listen(self, host: Host, path: Path) -> asyncio.Server:
@@ -78,8 +86,11 @@ class Server:
             os.umask(before)
 
     def changed(self, environment_id: str) -> None:
+        self.hint("changed", environment_id)
+
+    def hint(self, kind: str, name: str) -> None:
         for connection in self._connections:
-            connection.changed(environment_id)
+            connection.hint(kind, name)
 
     async def close(self) -> None:
         for call in self._calls:
@@ -145,6 +156,24 @@ class Server:
 
     async def _destroy(self, arguments: Arguments) -> Any:
         await self._host.destroy(**arguments)
+
+    async def _open_terminal(self, arguments: Arguments) -> Any:
+        return await self._host.terminals.open(order_from(arguments["order"]))
+
+    async def _terminals(self, arguments: Arguments) -> Any:
+        return self._host.terminals.states()
+
+    async def _write_terminal(self, arguments: Arguments) -> Any:
+        self._host.terminals.write(arguments["terminal_id"], b64decode(arguments["data"]))
+
+    async def _resize_terminal(self, arguments: Arguments) -> Any:
+        self._host.terminals.resize(**arguments)
+
+    async def _signal_terminal(self, arguments: Arguments) -> Any:
+        self._host.terminals.signal(**arguments)
+
+    async def _close_terminal(self, arguments: Arguments) -> Any:
+        return await self._host.terminals.close(**arguments)
 
     async def _shutdown(self, arguments: Arguments) -> Any:
         """Stop all units, then end."""

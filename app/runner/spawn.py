@@ -14,6 +14,7 @@ import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from app.runner.folders import EnvironmentFolder
 from app.runner.model import Unit
@@ -28,9 +29,15 @@ _GATE = 'read -r go <&3 || exit 125; exec 3<&-; cd -- "$1" || exit 126; shift; e
 _RESET_SIGNALS = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
 
 
-def variables_of(unit: Unit, folder: EnvironmentFolder, runner_id: str, *, helper: bool = False) -> dict[str, str]:
+def inherited() -> dict[str, str]:
+    """What every program of ours gets."""
     variables = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     variables.setdefault("PATH", _DEFAULT_PATH)
+    return variables
+
+
+def variables_of(unit: Unit, folder: EnvironmentFolder, runner_id: str, *, helper: bool = False) -> dict[str, str]:
+    variables = inherited()
     # Output goes to a file, where Python would hold it back until a block is full.
     variables["PYTHONUNBUFFERED"] = "1"
     for name in unit.volumes:
@@ -80,18 +87,34 @@ class Gated:
 
 def spawn(command: Sequence[str], variables: Mapping[str, str], folder: Path, output: int) -> Gated:
     """A child in its own session, whose program is started by `Gated.open`."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, output, 1),
+        (os.POSIX_SPAWN_DUP2, output, 2),
+    ]
+    return _spawn(command, variables, str(folder), actions)
+
+
+def spawn_on_terminal(command: Sequence[str], variables: Mapping[str, str], folder: str, terminal: str) -> Gated:
+    """The same on a terminal: opened by the leader of a new session, it becomes the one that controls it."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0),
+        (os.POSIX_SPAWN_DUP2, 0, 1),
+        (os.POSIX_SPAWN_DUP2, 0, 2),
+    ]
+    return _spawn(command, variables, folder, actions)
+
+
+def _spawn(
+    command: Sequence[str], variables: Mapping[str, str], folder: str, actions: Sequence[tuple[Any, ...]]
+) -> Gated:
     gate_read, gate_write = os.pipe()
     try:
         pid = os.posix_spawn(
             "/bin/sh",
-            ["/bin/sh", "-c", _GATE, "soundstage", str(folder), *command],
+            ["/bin/sh", "-c", _GATE, "soundstage", folder, *command],
             dict(variables),
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_DUP2, output, 1),
-                (os.POSIX_SPAWN_DUP2, output, 2),
-                (os.POSIX_SPAWN_DUP2, gate_read, 3),
-            ],
+            file_actions=[*actions, (os.POSIX_SPAWN_DUP2, gate_read, 3)],
             setsid=True,
             setsigmask=[],
             setsigdef=_RESET_SIGNALS,

@@ -54,7 +54,9 @@ ROUTES_NAMING = [
 #: What arguments are called that name something by its id.
 _IDS = {"id", "userId", "eventId", "organizationId", "workspaceId", "sessionId"}
 #: One of each kind that can be told by a list.
-EVERYTHING = Sample(needs=("member", "invitation", "role", "provider", "governed", "connection", "work_session"))
+EVERYTHING = Sample(
+    needs=("member", "invitation", "role", "provider", "governed", "connection", "work_session", "terminal")
+)
 
 
 def test_every_operation_that_takes_an_id_is_asked() -> None:

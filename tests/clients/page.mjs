@@ -1,8 +1,10 @@
 // Opens an address in headless Chromium and prints one line of JSON: what it asked for, what went wrong, what it shows.
 // {url, chromium, scheme: "light" | "dark", steps: [JavaScript, …], wait, screenshot: "file.png", size: [width, height]}
+// A step may also be {keys: "text"} that is typed (\r is Enter, \x1b Escape), {until: JavaScript, seconds} that has to become
+// true, {run: [program, argument, …]} or {screenshot: "file.png"}; none of these waits.
 // Prints {requests: ["GET http://…"], problems: […], results: [one for each step], address}
 // wait: milliseconds after loading and after each step, 1500 when left out.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,16 +72,50 @@ async function evaluate(expression) {
   return result?.value ?? null;
 }
 
+const NAMED = { '\r': ['Enter', 13], '\x1b': ['Escape', 27], '\t': ['Tab', 9] };
+
+async function type(text) {
+  for (const character of text) {
+    const [key, code] = NAMED[character] ?? [character, 0];
+    const event = { key, code: code ? key : '', windowsVirtualKeyCode: code };
+    await page('Input.dispatchKeyEvent', { type: 'keyDown', ...event, text: character === '\x1b' ? '' : character });
+    await page('Input.dispatchKeyEvent', { type: 'keyUp', ...event });
+  }
+}
+
+async function until(expression, seconds = 10) {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const found = await evaluate(expression);
+    if (found) return found;
+    if (Date.now() > deadline) return null;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function capture(file) {
+  const { data } = await page('Page.captureScreenshot', { format: 'png' });
+  writeFileSync(file, Buffer.from(data, 'base64'));
+}
+
+async function take(step) {
+  if (step.keys) return type(step.keys);
+  if (step.until) return until(step.until, step.seconds);
+  if (step.run) return execFileSync(step.run[0], step.run.slice(1), { encoding: 'utf8' });
+  return capture(step.screenshot);
+}
+
 const results = [];
 for (const step of steps) {
-  results.push(await evaluate(step));
-  await pause();
+  if (typeof step === 'string') {
+    results.push(await evaluate(step));
+    await pause();
+  } else {
+    results.push((await take(step)) ?? null);
+  }
 }
 const address = await evaluate('location.href');
-if (screenshot) {
-  const { data } = await page('Page.captureScreenshot', { format: 'png' });
-  writeFileSync(screenshot, Buffer.from(data, 'base64'));
-}
+if (screenshot) await capture(screenshot);
 browser.removeAllListeners('exit');
 browser.kill();
 await new Promise((resolve) => browser.once('exit', resolve));

@@ -14,7 +14,7 @@ from app.console.pages import STATIC, page
 from app.console.routes import page_endpoint, routes
 
 MANIFEST = json.loads(STATIC.joinpath("manifest.json").read_bytes())
-PAGES = ("graphiql.html", "api.html")
+PAGES = ("graphiql.html", "api.html", "terminal.html")
 
 
 @pytest.fixture
@@ -105,5 +105,5 @@ def test_a_path_leads_nowhere_else(client: TestClient, path: str) -> None:
 def test_the_licences_of_what_is_bundled_come_with_it() -> None:
     notices = STATIC.joinpath("THIRD_PARTY.txt").read_text(encoding="utf-8")
 
-    for package in ("graphiql ", "monaco-editor ", "react ", "graphql-ws ", "swagger-ui-dist "):
+    for package in ("graphiql ", "monaco-editor ", "react ", "graphql-ws ", "swagger-ui-dist ", "@xterm/xterm "):
         assert f"\n  {package}" in notices

@@ -25,6 +25,7 @@ PREFIXES = {
     "domain": "ssd",
     "workspace": "wsp",
     "work_session": "ses",
+    "terminal": "trm",
     "pull_request": "prq",
 }
 #: Of the right form, and nobody's.

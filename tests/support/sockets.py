@@ -42,6 +42,19 @@ class Socket:
         self.frames.append(json.loads(message["text"]))
         return self.frames[-1]
 
+    async def next_bytes(self, seconds: float = 10) -> bytes | None:
+        """The next frame of bytes; None once the server has closed."""
+        async with asyncio.timeout(seconds):
+            message = await self._out.get()
+        if message["type"] == "websocket.close":
+            self.closed = (message.get("code", 1000), message.get("reason") or "")
+            return None
+        content: bytes = message["bytes"]
+        return content
+
+    async def send_bytes(self, message: bytes) -> None:
+        await self._in.put({"type": "websocket.receive", "bytes": message})
+
     async def all(self) -> list[Any]:
         """Every frame until the server closes."""
         while await self.next() is not None:

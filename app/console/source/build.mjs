@@ -72,6 +72,10 @@ const swagger = readFileSync('node_modules/swagger-ui-dist/swagger-ui-bundle.js'
 keep('swagger-ui.js', Buffer.from(swagger.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '\n')));
 keep('api.js', (await bundle('src/api.js'))['.js']);
 keep('api.css', (await bundle('src/api.css'))['.css']);
+
+const terminal = await bundle('src/terminal.js');
+keep('terminal.js', terminal['.js']);
+keep('terminal.css', terminal['.css']);
 keep('favicon.svg', readFileSync('src/favicon.svg'));
 
 writeFileSync('../static/manifest.json', JSON.stringify(manifest, null, 2) + '\n');
