@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, func, select
+from sqlalchemy import Integer, bindparam, func
 
-from app.database.statements import ORGANIZATION, adding, change, changing, readable, statement, table
+from app.database.statements import adding, change, changing, readable, statement, table
 from app.pull_requests.models import (
     PullRequest,
     PullRequestStatus,
@@ -35,15 +35,16 @@ OPEN_OF_BRANCHES = statement(
     PullRequest,
 )
 COUNTS = statement(
-    select(_pull.status, func.count().label("count"))
-    .where(_pull.organization_id == bindparam(ORGANIZATION), _OF_WORKSPACE)
+    readable(PullRequestTable)
+    .with_only_columns(_pull.status, func.count().label("count"))
+    .where(_OF_WORKSPACE)
     .group_by(_pull.status),
     dict[str, Any],
 )
 LAST_NUMBER = statement(
-    select(func.coalesce(func.max(_pull.number), 0).label("number")).where(
-        _pull.organization_id == bindparam(ORGANIZATION), _OF_WORKSPACE
-    ),
+    readable(PullRequestTable)
+    .with_only_columns(func.coalesce(func.max(_pull.number), 0).label("number"))
+    .where(_OF_WORKSPACE),
     dict[str, Any],
 )
 ADD = change(adding(PullRequestTable))

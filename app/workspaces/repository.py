@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, Integer, bindparam, func, select
+from sqlalchemy import BindParameter, Integer, bindparam, func
 
 from app.database.statements import (
-    ORGANIZATION,
     adding,
     adding_or_leaving,
     change,
@@ -63,9 +62,9 @@ SESSION_OF_BRANCH = statement(
     Session,
 )
 SESSIONS_COUNT = statement(
-    select(func.count().label("count")).where(
-        _session.organization_id == bindparam(ORGANIZATION), _session.workspace_id == bindparam("workspace_id")
-    ),
+    readable(SessionTable)
+    .with_only_columns(func.count().label("count"))
+    .where(_session.workspace_id == bindparam("workspace_id")),
     dict[str, Any],
 )
 ADD_SESSION = change(adding(SessionTable))
