@@ -39,6 +39,7 @@ from app.limits.service import limits
 from app.observability.health import Health
 from app.observability.metrics import Metrics
 from app.observability.tracing import Tracing, tracing
+from app.outbox.postman import Postman
 from app.policies import governance
 from app.policies.governance import PolicyParts
 from app.settings import Settings
@@ -50,6 +51,10 @@ from app.site import site
 from app.sso.provider import Providers
 from app.sso.service import SsoParts
 from app.tokens.service import REFRESH_SECONDS, SigningKeys
+from app.webhooks.dispatcher import Dispatcher
+from app.webhooks.fanout import Fanout
+from app.webhooks.service import WebhookParts
+from app.webhooks.service import forget_old as forget_old_webhooks
 from resolvers.authentication import Authentication
 from resolvers.context import Product
 
@@ -140,9 +145,13 @@ class Server:
             metrics=self.metrics,
             tracer=self.tracing.tracer,
         )
+        self.postman = Postman(self.database, [Fanout().listen])
+        self.dispatcher = Dispatcher(self.database, self.product.webhooks, owner=self.reconciler.owner)
         await self.reconciler.start()
         self.sealer.start()
         self.sampler.start()
+        self.postman.start()
+        self.dispatcher.start()
         self._take_up_duties()
 
     def _product(self, vault: Vault, environments: Parts) -> Product:
@@ -158,6 +167,7 @@ class Server:
             self.limits,
             self._sso(vault),
             billing_parts(self.settings),
+            WebhookParts(vault, self.settings.own_issuer, self.settings.allow_private_webhooks),
             lambda: self.metrics.answered,
             production=self.settings.production,
         )
@@ -182,6 +192,8 @@ class Server:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
         await self.reconciler.close()
+        await self.postman.close()
+        await self.dispatcher.close()
         await self.sealer.close()
         await self.sampler.close()
         with suppress(SoundstageError):
@@ -202,6 +214,7 @@ class Server:
                 await forget_used(self.database)
                 await forget_old_windows(self.database)
                 await forget_old_billing(self.database)
+                await forget_old_webhooks(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     async def _keep_keys(self) -> None:

@@ -52,6 +52,15 @@ class Settings(BaseSettings):
         default=False,
         description="Lets federated and identity providers be at private and loopback addresses.",
     )
+    allow_private_webhooks: bool = Field(
+        default=False,
+        description="Lets webhooks and the HTTP calls of automations go to private and loopback addresses.",
+    )
+    allow_private_code_hosts: bool = Field(
+        default=False,
+        description="Lets connections to GitHub, GitLab and Bitbucket be to servers at private and loopback addresses.",
+    )
+    dockerhub_url: str = Field(default="https://hub.docker.com", description="Where Docker Hub's API is.")
     billing_provider: ProviderKind = Field(
         default=ProviderKind.DEVELOPMENT,
         description="Who sells plans: `stripe`, or `development`, where payments are simulated and cost nothing.",

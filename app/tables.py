@@ -15,10 +15,12 @@ from app.identity import models as identity
 from app.limits import models as limits
 from app.members import models as members
 from app.organization import models as organization
+from app.outbox import models as outbox
 from app.policies import models as policies
 from app.sign_in import models as sign_in
 from app.sso import models as sso
 from app.tokens import models as tokens
+from app.webhooks import models as webhooks
 
 MODELS = (
     administration,
@@ -32,9 +34,11 @@ MODELS = (
     limits,
     members,
     organization,
+    outbox,
     policies,
     sign_in,
     sso,
     tokens,
+    webhooks,
 )
 METADATA = SQLModel.metadata

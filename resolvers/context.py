@@ -45,6 +45,7 @@ from app.sso.sign_on import SignOn
 from app.tokens.hybrid import Verified
 from app.tokens.service import SigningKeys
 from app.usage.service import Usages
+from app.webhooks.service import WebhookParts, Webhooks
 
 #: Items on a page at most, in GraphQL.
 LARGEST_PAGE = 100
@@ -66,6 +67,7 @@ class Product:
     limits: Limits
     sso: SsoParts
     billing: BillingParts
+    webhooks: WebhookParts
     #: How many requests this server has answered.
     answered: Callable[[], int]
     #: Introspection, GraphiQL and the API viewer are off in production.
@@ -203,6 +205,11 @@ class Context:
     def billing(self) -> Billing:
         """The organization's plan."""
         return Billing(self.work, self.require_actor(), self.product.billing)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """The organization's webhook integrations."""
+        return Webhooks(self.work, self.require_actor(), self.product.webhooks)
 
     def usages(self, work: UnitOfWork | None = None) -> Usages:
         """What the organization used; another one's for an operator's unit of work."""

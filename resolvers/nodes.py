@@ -28,6 +28,8 @@ from resolvers.policies.queries import READ as POLICIES
 from resolvers.policies.types import approval, policy
 from resolvers.sso.queries import ADMIN as SSO
 from resolvers.sso.types import sso_connection
+from resolvers.webhooks.queries import ADMIN as WEBHOOKS
+from resolvers.webhooks.types import webhook_delivery, webhook_integration
 
 R = TypeVar("R")
 Load = Callable[[Context, str], Awaitable[Node | None]]
@@ -75,6 +77,12 @@ KINDS: dict[str, Kind] = {
         lambda context, id: context.sso.find(id),
         lambda context, found: sso_connection(found, context.product.sso),
     ),
+    "whk": _kind(
+        WEBHOOKS,
+        lambda context, id: context.webhooks.find(id),
+        lambda context, found: webhook_integration(found, context.product.webhooks),
+    ),
+    "whd": _kind(WEBHOOKS, lambda context, id: context.webhooks.delivery(id), lambda _, found: webhook_delivery(found)),
     "agt": _kind(AGENTS, lambda context, id: context.agents.find(id), lambda _, found: agent(found)),
     "pol": _kind(POLICIES, lambda context, id: context.policies.find(id), lambda _, found: policy(found)),
     "apr": _kind(POLICIES, lambda context, id: context.approvals.find(id), lambda _, found: approval(found)),

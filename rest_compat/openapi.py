@@ -20,7 +20,7 @@ from rest_compat.dialects import DIALECTS
 from rest_compat.operations import RestOperation, Variable
 from rest_compat.ratelimit import is_probe
 from rest_compat.shape import Shape, shape
-from rest_compat.webhooks import described as webhook
+from rest_compat.webhooks import described as webhooks
 
 Schema = dict[str, Any]
 
@@ -132,7 +132,7 @@ def build(operations: Iterable[RestOperation]) -> Schema:
 
 def _others() -> Schema:
     """Paths that are no operations."""
-    return {"/metrics": _metrics(), "/v1/audit/export": _audit_export(), "/v1/billing/webhook": webhook()}
+    return {"/metrics": _metrics(), "/v1/audit/export": _audit_export(), **webhooks()}
 
 
 def _shape(operation: RestOperation) -> Shape:

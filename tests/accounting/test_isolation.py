@@ -50,7 +50,7 @@ ROUTES_NAMING = [
 
 
 #: One of each kind that can be told by a list.
-EVERYTHING = Sample(needs=("member", "invitation", "role", "provider", "governed", "connection"))
+EVERYTHING = Sample(needs=("member", "invitation", "role", "provider", "governed", "connection", "webhook"))
 
 
 def test_every_operation_that_takes_an_id_is_asked() -> None:
@@ -201,7 +201,8 @@ async def _state(owner: Client, known: Facts) -> Any:
     keys = "organizations { name } apiKeys { nodes { id expiresAt revokedAt } } federationProviders { nodes { id } }"
     sso = "ssoConnections { id version domains { id verifiedAt } }"
     governed = "agents { nodes { id status version } } policies { nodes { id version } }"
-    query = f"query ($id: ID!) {{ {environment} {people} {keys} {governed} {sso} }}"
+    hooks = "webhookIntegrations { nodes { id version } }"
+    query = f"query ($id: ID!) {{ {environment} {people} {keys} {governed} {sso} {hooks} }}"
     if "environment" not in known.known:
         query = query.replace("($id: ID!)", "").replace(environment, "")
     return await owner.data(query, {"id": known.environment} if "environment" in known.known else {})

@@ -18,7 +18,7 @@ from resolvers.schema import build_schema
 from rest_compat.operations import RestOperation
 from rest_compat.service import operations as load
 from tests.support import preparations
-from tests.support.samples import environments, governance, organization, people, tokens
+from tests.support.samples import environments, governance, integrations, organization, people, tokens
 from tests.support.sampling import MISSING as MISSING
 from tests.support.sampling import PREFIXES as PREFIXES
 from tests.support.sampling import Facts as Facts
@@ -33,6 +33,7 @@ SIGNING_IN = {"signIn", "refreshSession", "acceptInvitation", "resetPassword", "
 DOMAINS: tuple[Any, ...] = (
     environments,
     governance,
+    integrations,
     organization,
     people,
     tokens,
@@ -141,6 +142,7 @@ def sampled(samples: dict[str, Any], names: Any) -> Iterator[str]:
 
 
 _CHANGING = [
+    (re.compile(r"\bwhsec_[0-9A-Za-z+/=]+"), "<secret>"),
     (re.compile(r"\b([a-z]{2,8})_[0-9a-z]{26}"), r"\1_"),
     (re.compile(r"\b(sk_live|rt|sos|inv_token|reset)_[0-9A-Za-z_-]{30,}"), r"\1_"),
     (re.compile(r"\b(sk_live)_[0-9A-Za-z]{4}\b"), r"\1_"),
