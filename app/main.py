@@ -55,6 +55,9 @@ from app.webhooks.dispatcher import Dispatcher
 from app.webhooks.fanout import Fanout
 from app.webhooks.service import WebhookParts
 from app.webhooks.service import forget_old as forget_old_webhooks
+from app.workspaces.folders import Folders
+from app.workspaces.jobs import sweep
+from app.workspaces.service import WorkspaceParts
 from resolvers.authentication import Authentication
 from resolvers.context import Product
 
@@ -168,6 +171,7 @@ class Server:
             self._sso(vault),
             billing_parts(self.settings),
             WebhookParts(vault, self.settings.own_issuer, self.settings.allow_private_webhooks),
+            WorkspaceParts(Folders(self.settings.data_dir.absolute() / "workspaces")),
             lambda: self.metrics.answered,
             production=self.settings.production,
         )
@@ -196,6 +200,7 @@ class Server:
         await self.dispatcher.close()
         await self.sealer.close()
         await self.sampler.close()
+        await self.product.workspaces.close()
         with suppress(SoundstageError):
             await self.limits.usage.flush()
         await self.engine.close()
@@ -215,6 +220,7 @@ class Server:
                 await forget_old_windows(self.database)
                 await forget_old_billing(self.database)
                 await forget_old_webhooks(self.database)
+                await sweep(self.database, self.product.workspaces.folders)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     async def _keep_keys(self) -> None:

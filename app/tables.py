@@ -21,6 +21,7 @@ from app.sign_in import models as sign_in
 from app.sso import models as sso
 from app.tokens import models as tokens
 from app.webhooks import models as webhooks
+from app.workspaces import models as workspaces
 
 MODELS = (
     administration,
@@ -40,5 +41,6 @@ MODELS = (
     sso,
     tokens,
     webhooks,
+    workspaces,
 )
 METADATA = SQLModel.metadata

@@ -30,6 +30,8 @@ from resolvers.sso.queries import ADMIN as SSO
 from resolvers.sso.types import sso_connection
 from resolvers.webhooks.queries import ADMIN as WEBHOOKS
 from resolvers.webhooks.types import webhook_delivery, webhook_integration
+from resolvers.workspaces.queries import READ as WORKSPACES
+from resolvers.workspaces.types import session, workspace
 
 R = TypeVar("R")
 Load = Callable[[Context, str], Awaitable[Node | None]]
@@ -85,6 +87,8 @@ KINDS: dict[str, Kind] = {
     "whd": _kind(WEBHOOKS, lambda context, id: context.webhooks.delivery(id), lambda _, found: webhook_delivery(found)),
     "agt": _kind(AGENTS, lambda context, id: context.agents.find(id), lambda _, found: agent(found)),
     "pol": _kind(POLICIES, lambda context, id: context.policies.find(id), lambda _, found: policy(found)),
+    "wsp": _kind(WORKSPACES, lambda context, id: context.workspaces.find(id), lambda _, found: workspace(found)),
+    "ses": _kind(WORKSPACES, lambda context, id: context.sessions.find(id), lambda _, found: session(found)),
     "apr": _kind(POLICIES, lambda context, id: context.approvals.find(id), lambda _, found: approval(found)),
 }
 #: What reading an object takes, by the prefix of its id.

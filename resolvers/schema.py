@@ -63,6 +63,9 @@ from resolvers.tokens.queries import TokenQueries
 from resolvers.webhooks.mutations import WebhookMutations
 from resolvers.webhooks.queries import WebhookQueries
 from resolvers.webhooks.types import WebhookDelivery, WebhookIntegration
+from resolvers.workspaces.mutations import WorkspaceMutations
+from resolvers.workspaces.queries import WorkspaceQueries
+from resolvers.workspaces.types import Session, Workspace
 
 
 @strawberry.type(description="Everything that can be read.")
@@ -82,6 +85,7 @@ class Query(
     SystemQueries,
     TokenQueries,
     WebhookQueries,
+    WorkspaceQueries,
 ):
     @node_query(
         "The object with this id, of whatever type; null where none is visible to you.", ORGANIZATION, BY_PREFIX
@@ -105,6 +109,7 @@ class Mutation(
     SsoMutations,
     TokenMutations,
     WebhookMutations,
+    WorkspaceMutations,
 ):
     pass
 
@@ -191,6 +196,8 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
             Policy,
             WebhookDelivery,
             WebhookIntegration,
+            Session,
+            Workspace,
         ],
         directives=[rest],
         extensions=extensions,

@@ -25,6 +25,8 @@ PREFIXES = {
     "domain": "ssd",
     "webhook": "whk",
     "delivery": "whd",
+    "workspace": "wsp",
+    "work_session": "ses",
 }
 #: Of the right form, and nobody's.
 MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in PREFIXES.values()}
