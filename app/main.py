@@ -34,6 +34,7 @@ from app.federation.bearers import Bearers
 from app.federation.service import FederationParts, forget_used
 from app.idempotency.service import forget_old
 from app.identity.service import ping
+from app.integrations.service import IntegrationParts
 from app.limits.leases import forget_old_windows
 from app.limits.service import limits
 from app.observability.health import Health
@@ -171,6 +172,7 @@ class Server:
             self._sso(vault),
             billing_parts(self.settings),
             WebhookParts(vault, self.settings.own_issuer, self.settings.allow_private_webhooks),
+            self._integrations(vault),
             WorkspaceParts(Folders(self.settings.data_dir.absolute() / "workspaces")),
             lambda: self.metrics.answered,
             production=self.settings.production,
@@ -185,6 +187,9 @@ class Server:
         duties = (self._keep_house(), self._keep_keys(), self.limits.usage.keep())
         self._duties = [asyncio.create_task(duty) for duty in duties]
         _collect_rarely()
+
+    def _integrations(self, vault: Vault) -> IntegrationParts:
+        return IntegrationParts(vault, self.settings.allow_private_code_hosts, self.settings.dockerhub_url.rstrip("/"))
 
     def _sso(self, vault: Vault) -> SsoParts:
         providers = Providers(allow_private=self.settings.allow_private_providers)

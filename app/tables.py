@@ -12,6 +12,7 @@ from app.environments import models as environments
 from app.federation import models as federation
 from app.idempotency import models as idempotency
 from app.identity import models as identity
+from app.integrations import models as integrations
 from app.limits import models as limits
 from app.members import models as members
 from app.organization import models as organization
@@ -32,6 +33,7 @@ MODELS = (
     federation,
     idempotency,
     identity,
+    integrations,
     limits,
     members,
     organization,

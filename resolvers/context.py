@@ -27,6 +27,7 @@ from app.environments.models import UnitRecord
 from app.environments.service import Environments, Parts
 from app.federation.service import Federation, FederationParts
 from app.identity.service import Identity
+from app.integrations.service import Connections, IntegrationParts
 from app.limits.quotas import Admission
 from app.limits.service import Limits
 from app.members.service import Members
@@ -70,6 +71,7 @@ class Product:
     sso: SsoParts
     billing: BillingParts
     webhooks: WebhookParts
+    integrations: IntegrationParts
     workspaces: WorkspaceParts
     #: How many requests this server has answered.
     answered: Callable[[], int]
@@ -218,6 +220,11 @@ class Context:
     def billing(self) -> Billing:
         """The organization's plan."""
         return Billing(self.work, self.require_actor(), self.product.billing)
+
+    @cached_property
+    def code_hosts(self) -> Connections:
+        """The organization's connections to code hosts."""
+        return Connections(self.work, self.require_actor(), self.product.integrations)
 
     @cached_property
     def webhooks(self) -> Webhooks:

@@ -20,6 +20,8 @@ from resolvers.federation.queries import READ as FEDERATION
 from resolvers.federation.types import provider
 from resolvers.identity.queries import CREDENTIALS, ORGANIZATION
 from resolvers.identity.types import api_key, organization
+from resolvers.integrations.queries import READ as INTEGRATIONS
+from resolvers.integrations.types import code_host_connection
 from resolvers.members.queries import ADMIN as INVITATIONS
 from resolvers.members.queries import READ as MEMBERS
 from resolvers.members.types import invitation, member
@@ -78,6 +80,9 @@ KINDS: dict[str, Kind] = {
         SSO,
         lambda context, id: context.sso.find(id),
         lambda context, found: sso_connection(found, context.product.sso),
+    ),
+    "chc": _kind(
+        INTEGRATIONS, lambda context, id: context.code_hosts.find(id), lambda _, found: code_host_connection(found)
     ),
     "whk": _kind(
         WEBHOOKS,

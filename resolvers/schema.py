@@ -39,6 +39,9 @@ from resolvers.federation.types import FederationProvider
 from resolvers.identity.mutations import IdentityMutations
 from resolvers.identity.queries import ORGANIZATION, IdentityQueries
 from resolvers.identity.types import ApiKey, Organization
+from resolvers.integrations.mutations import IntegrationMutations
+from resolvers.integrations.queries import IntegrationQueries
+from resolvers.integrations.types import CodeHostConnection
 from resolvers.limits import MOST_TOKENS, Limits
 from resolvers.members.mutations import MemberMutations
 from resolvers.members.queries import MemberQueries
@@ -77,6 +80,7 @@ class Query(
     EnvironmentQueries,
     FederationQueries,
     IdentityQueries,
+    IntegrationQueries,
     MemberQueries,
     OrganizationQueries,
     PolicyQueries,
@@ -102,6 +106,7 @@ class Mutation(
     EnvironmentMutations,
     FederationMutations,
     IdentityMutations,
+    IntegrationMutations,
     MemberMutations,
     OrganizationMutations,
     PolicyMutations,
@@ -189,6 +194,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
             AuditEvent,
             Environment,
             ApiKey,
+            CodeHostConnection,
             FederationProvider,
             Organization,
             Member,

@@ -13,6 +13,7 @@ import structlog
 from app.database.changes import Database
 from app.settings import Settings
 from tests.support.clock import MockClock
+from tests.support.code_hosts import code_hosts
 from tests.support.databases import KINDS, Databases
 from tests.support.live import LiveServer
 from tests.support.serving import Served
@@ -82,7 +83,8 @@ async def serve(databases: Databases, tmp_path: Path, kind: str) -> AsyncIterato
 
         async def start(**settings: object) -> Served:
             data_dir = tmp_path / f"data-{len(list(tmp_path.iterdir()))}"
-            given = {"data_dir": data_dir, "database_url": await databases.url(kind, data_dir), **settings}
+            url = await databases.url(kind, data_dir)
+            given = {"data_dir": data_dir, "database_url": url, **_code_hosts(), **settings}
             return await stack.enter_async_context(Served(Settings(**given)))
 
         yield start
@@ -92,9 +94,14 @@ async def serve(databases: Databases, tmp_path: Path, kind: str) -> AsyncIterato
 async def shared(databases: Databases, kind: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """One server for all tests of a module, which keep apart by `await shared.newcomer()`."""
     data_dir = tmp_path_factory.mktemp("shared") / "data"
-    settings = Settings(data_dir=data_dir, database_url=await databases.url(kind, data_dir))
-    async with Served(settings) as started:
+    url = await databases.url(kind, data_dir)
+    async with Served(Settings(data_dir=data_dir, database_url=url, **_code_hosts())) as started:
         yield started
+
+
+def _code_hosts() -> dict[str, object]:
+    """Those on this machine: no test asks anybody else's."""
+    return {"allow_private_code_hosts": True, "dockerhub_url": code_hosts().dockerhub}
 
 
 @pytest.fixture

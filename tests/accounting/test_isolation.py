@@ -55,7 +55,7 @@ ROUTES_NAMING = [
 _IDS = {"id", "userId", "eventId", "organizationId", "workspaceId", "sessionId"}
 #: One of each kind that can be told by a list.
 EVERYTHING = Sample(
-    needs=("member", "invitation", "role", "provider", "governed", "connection", "work_session", "webhook")
+    needs=("member", "invitation", "role", "provider", "governed", "connection", "work_session", "webhook", "code_host")
 )
 
 
@@ -215,7 +215,7 @@ async def _state(owner: Client, known: Facts) -> Any:
     sso = "ssoConnections { id version domains { id verifiedAt } }"
     workspaces = "workspaces { nodes { id version } } sessions { nodes { id version } }"
     governed = "agents { nodes { id status version } } policies { nodes { id version } }"
-    hooks = "webhookIntegrations { nodes { id version } }"
+    hooks = "webhookIntegrations { nodes { id version } } codeHostConnections { id version }"
     query = f"query ($id: ID!) {{ {environment} {people} {keys} {governed} {sso} {workspaces} {hooks} }}"
     if "environment" not in known.known:
         query = query.replace("($id: ID!)", "").replace(environment, "")

@@ -25,6 +25,7 @@ PREFIXES = {
     "domain": "ssd",
     "webhook": "whk",
     "delivery": "whd",
+    "code_host": "chc",
     "workspace": "wsp",
     "work_session": "ses",
 }
