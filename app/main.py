@@ -15,6 +15,10 @@ from app.audit.cursors import Cursors
 from app.audit.sealer import Sealer
 from app.audit.service import Parts as AuditParts
 from app.audit.signing import Signer
+from app.automations.actions import AutomationParts
+from app.automations.jobs import AutomationWorker
+from app.automations.listening import Listening
+from app.automations.service import forget_old as forget_old_runs
 from app.billing.configuration import billing_parts
 from app.billing.webhooks import forget_old as forget_old_billing
 from app.core.errors import SoundstageError
@@ -149,14 +153,19 @@ class Server:
             metrics=self.metrics,
             tracer=self.tracing.tracer,
         )
-        self.postman = Postman(self.database, [Fanout().listen])
-        self.dispatcher = Dispatcher(self.database, self.product.webhooks, owner=self.reconciler.owner)
         await self.reconciler.start()
         self.sealer.start()
         self.sampler.start()
-        self.postman.start()
-        self.dispatcher.start()
+        self._tell_others(self.reconciler.owner)
         self._take_up_duties()
+
+    def _tell_others(self, owner: str) -> None:
+        """Events go out to webhooks and automations."""
+        self.dispatcher = Dispatcher(self.database, self.product.webhooks, owner=owner)
+        self.automations = AutomationWorker(self.database, self.product.automations, owner=owner)
+        self.postman = Postman(self.database, [Fanout().listen, Listening().listen])
+        for each in (self.dispatcher, self.automations, self.postman):
+            each.start()
 
     def _product(self, vault: Vault, environments: Parts) -> Product:
         return Product(
@@ -173,6 +182,7 @@ class Server:
             billing_parts(self.settings),
             WebhookParts(vault, self.settings.own_issuer, self.settings.allow_private_webhooks),
             self._integrations(vault),
+            AutomationParts(vault, environments, self.settings.allow_private_webhooks),
             WorkspaceParts(Folders(self.settings.data_dir.absolute() / "workspaces")),
             lambda: self.metrics.answered,
             production=self.settings.production,
@@ -203,6 +213,7 @@ class Server:
         await self.reconciler.close()
         await self.postman.close()
         await self.dispatcher.close()
+        await self.automations.close()
         await self.sealer.close()
         await self.sampler.close()
         await self.product.workspaces.close()
@@ -225,6 +236,7 @@ class Server:
                 await forget_old_windows(self.database)
                 await forget_old_billing(self.database)
                 await forget_old_webhooks(self.database)
+                await forget_old_runs(self.database)
                 await sweep(self.database, self.product.workspaces.folders)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 

@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 from app.administration import models as administration
 from app.agents import models as agents
 from app.audit import models as audit
+from app.automations import models as automations
 from app.billing import models as billing
 from app.environments import models as environments
 from app.federation import models as federation
@@ -28,6 +29,7 @@ MODELS = (
     administration,
     agents,
     audit,
+    automations,
     billing,
     environments,
     federation,

@@ -16,6 +16,8 @@ from app.audit.models import AuditPersonal
 from app.audit.proofs import Proofs
 from app.audit.service import Audit
 from app.audit.service import Parts as AuditParts
+from app.automations.actions import AutomationParts
+from app.automations.service import Automations
 from app.billing.providers import BillingParts
 from app.billing.service import Billing
 from app.core.actor import Actor
@@ -72,6 +74,7 @@ class Product:
     billing: BillingParts
     webhooks: WebhookParts
     integrations: IntegrationParts
+    automations: AutomationParts
     workspaces: WorkspaceParts
     #: How many requests this server has answered.
     answered: Callable[[], int]
@@ -225,6 +228,11 @@ class Context:
     def code_hosts(self) -> Connections:
         """The organization's connections to code hosts."""
         return Connections(self.work, self.require_actor(), self.product.integrations)
+
+    @cached_property
+    def automations(self) -> Automations:
+        """The automations of the organization's workspaces."""
+        return Automations(self.work, self.require_actor(), self.product.automations)
 
     @cached_property
     def webhooks(self) -> Webhooks:

@@ -13,6 +13,8 @@ from resolvers.agents.queries import READ as AGENTS
 from resolvers.agents.types import agent
 from resolvers.audit.queries import AUDIT
 from resolvers.audit.types import event
+from resolvers.automations.queries import READ as AUTOMATIONS
+from resolvers.automations.types import automation, automation_run
 from resolvers.context import Context
 from resolvers.environments.queries import READ as ENVIRONMENTS
 from resolvers.environments.types import environment
@@ -84,6 +86,8 @@ KINDS: dict[str, Kind] = {
     "chc": _kind(
         INTEGRATIONS, lambda context, id: context.code_hosts.find(id), lambda _, found: code_host_connection(found)
     ),
+    "aut": _kind(AUTOMATIONS, lambda context, id: context.automations.find(id), lambda _, found: automation(found)),
+    "run": _kind(AUTOMATIONS, lambda context, id: context.automations.run(id), lambda _, found: automation_run(found)),
     "whk": _kind(
         WEBHOOKS,
         lambda context, id: context.webhooks.find(id),

@@ -23,6 +23,9 @@ from resolvers.audit.mutations import AuditMutations
 from resolvers.audit.queries import AuditQueries
 from resolvers.audit.subscriptions import AuditSubscriptions
 from resolvers.audit.types import AuditEvent
+from resolvers.automations.mutations import AutomationMutations
+from resolvers.automations.queries import AutomationQueries
+from resolvers.automations.types import Automation, AutomationRun
 from resolvers.billing.mutations import BillingMutations
 from resolvers.billing.queries import BillingQueries
 from resolvers.budgets import Budgets
@@ -76,6 +79,7 @@ class Query(
     AdministrationQueries,
     AgentQueries,
     AuditQueries,
+    AutomationQueries,
     BillingQueries,
     EnvironmentQueries,
     FederationQueries,
@@ -102,6 +106,7 @@ class Query(
 class Mutation(
     AgentMutations,
     AuditMutations,
+    AutomationMutations,
     BillingMutations,
     EnvironmentMutations,
     FederationMutations,
@@ -192,6 +197,8 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
             Agent,
             Approval,
             AuditEvent,
+            Automation,
+            AutomationRun,
             Environment,
             ApiKey,
             CodeHostConnection,

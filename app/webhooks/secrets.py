@@ -39,12 +39,17 @@ def sealed(vault: Vault, secret: str) -> str:
     return vault.seal({_NAME: secret})
 
 
+def unsealed(vault: Vault, kept: str) -> str:
+    """The secret again."""
+    return vault.open(kept)[_NAME]
+
+
 def opened(vault: Vault, integration: Integration, moment: datetime) -> list[str]:
     """The secrets that are valid: the present one first."""
-    found = [vault.open(integration.secret)[_NAME]]
+    found = [unsealed(vault, integration.secret)]
     expires = integration.previous_expires_at
     if integration.previous_secret and expires is not None and expires > moment:
-        found.append(vault.open(integration.previous_secret)[_NAME])
+        found.append(unsealed(vault, integration.previous_secret))
     return found
 
 

@@ -55,7 +55,18 @@ ROUTES_NAMING = [
 _IDS = {"id", "userId", "eventId", "organizationId", "workspaceId", "sessionId"}
 #: One of each kind that can be told by a list.
 EVERYTHING = Sample(
-    needs=("member", "invitation", "role", "provider", "governed", "connection", "work_session", "webhook", "code_host")
+    needs=(
+        "member",
+        "invitation",
+        "role",
+        "provider",
+        "governed",
+        "connection",
+        "work_session",
+        "webhook",
+        "code_host",
+        "automation",
+    )
 )
 
 

@@ -26,6 +26,8 @@ PREFIXES = {
     "webhook": "whk",
     "delivery": "whd",
     "code_host": "chc",
+    "automation": "aut",
+    "run": "run",
     "workspace": "wsp",
     "work_session": "ses",
 }
