@@ -25,6 +25,7 @@ from resolvers.audit.subscriptions import AuditSubscriptions
 from resolvers.audit.types import AuditEvent
 from resolvers.automations.mutations import AutomationMutations
 from resolvers.automations.queries import AutomationQueries
+from resolvers.automations.subscriptions import AutomationSubscriptions
 from resolvers.automations.types import Automation, AutomationRun
 from resolvers.billing.mutations import BillingMutations
 from resolvers.billing.queries import BillingQueries
@@ -125,7 +126,7 @@ class Mutation(
 
 
 @strawberry.type(description="Everything that can be watched. Each stream resumes with `after` and tells its gaps.")
-class Subscription(AuditSubscriptions, EnvironmentSubscriptions, PolicySubscriptions):
+class Subscription(AuditSubscriptions, AutomationSubscriptions, EnvironmentSubscriptions, PolicySubscriptions):
     pass
 
 

@@ -9,6 +9,10 @@ class AutomationNotFound(NotFound):
     """No automation with this id is visible to you."""
 
 
+class RunNotFound(NotFound):
+    """No run with this id is visible to you."""
+
+
 class BadSchedule(Unprocessable):
     """A schedule has five fields, as cron has them: minute, hour, day of month, month, day of week."""
 

@@ -18,7 +18,7 @@ from app.automations import repository
 from app.automations.actions import AutomationParts, CallFailed, Doing, Done, act
 from app.automations.errors import Claimed, MakerGone, RunTaken
 from app.automations.models import Automation, Run, RunStatus, TriggerKind
-from app.automations.service import NEWS, new_run
+from app.automations.service import NEWS, new_run, news_of
 from app.automations.triggers import next_after
 from app.core.actor import Actor
 from app.core.clock import rfc3339
@@ -60,7 +60,15 @@ class AutomationWorker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def free(self) -> None:
+        """Lets go of what the last life of this node held."""
+        work = UnitOfWork(self.database, None)
+        work.write(repository.FREE_LEASES, owner=self.owner)
+        await work.commit()
+
     async def _keep_on(self) -> None:
+        with suppress(SoundstageError):  # they end by themselves
+            await self.free()
         while True:
             waiter = self.database.news.waiter(NEWS)
             try:
@@ -245,3 +253,4 @@ class AutomationWorker:
             at=self.parts.clock(),
             text=text[:LONGEST_LINE],
         )
+        work.after_commit(lambda: self.database.news.notify(news_of(run.id)))

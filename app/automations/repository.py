@@ -98,6 +98,12 @@ RUNS_BEFORE = statement(
     .limit(_LIMIT),
     Run,
 )
+LINES_AFTER = statement(
+    readable(RunLineTable)
+    .where(_lines.run_id == bindparam("run_id"), _lines.position > bindparam("after", type_=Integer))
+    .order_by(_lines.position),
+    RunLine,
+)
 LINES = statement(readable(RunLineTable).where(_lines.run_id == bindparam("run_id")).order_by(_lines.position), RunLine)
 RUNS_SINCE = statement(
     select(func.count().label("count"))
@@ -172,6 +178,10 @@ RUNS_DUE = statement(
     .order_by(_runs.next_at, _runs.id)
     .limit(_LIMIT),
     Run,
+)
+#: Those that the last life of a server held.
+FREE_LEASES = change(
+    changing_everywhere(RunTable).where(_runs.lease_owner == bindparam("owner"), _OPEN).values(lease_until=null())
 )
 TAKE_LEASE = change(
     changing_everywhere(RunTable)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from app.automations import repository
 from app.automations.actions import AutomationParts, checked_arguments, require_rights
-from app.automations.errors import AutomationNotFound, NotForAgents
+from app.automations.errors import AutomationNotFound, NotForAgents, RunNotFound
 from app.automations.models import (
     ActionKind,
     Automation,
@@ -25,6 +25,7 @@ from app.core.clock import Clock, now
 from app.core.errors import Conflict, InvalidRequest, PreconditionFailed
 from app.core.ids import new_id
 from app.core.paging import NEWEST, Page
+from app.core.streams import End, Gap, Items, follow
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
 from app.webhooks.models import Scheme
@@ -102,6 +103,20 @@ class Automations:
     async def lines(self, run_id: str) -> list[RunLine]:
         """What a run tells."""
         return await self.work.all(repository.LINES, run_id=run_id)
+
+    async def log(self, run_id: str, after: int) -> AsyncIterator[tuple[int, RunLine] | Gap | End]:
+        """The lines behind a position, then those to come, until the run is over; raises `RunNotFound`."""
+
+        async def load(position: int) -> Items[RunLine]:
+            run = await self.run(run_id)
+            if run is None:
+                raise RunNotFound()
+            lines = await self.work.all(repository.LINES_AFTER, run_id=run_id, after=position)
+            ended = End(str(run.status)) if run.ended_at is not None else None
+            return Items([(line.position, line) for line in lines], ended)
+
+        async for item in follow(load, self.work.database.news, news_of(run_id), after):
+            yield item
 
     # Changing.
 
@@ -232,6 +247,11 @@ class Automations:
         changed = found.changed(**changes, version=found.version + 1, updated_at=self.parts.clock())
         self.work.write(repository.CHANGE, expect=1, otherwise=Conflict(), seen=found.version, **changed.__dict__)
         return changed
+
+
+def news_of(run_id: str) -> str:
+    """What `Database.news` is told when a run has a new line."""
+    return f"{NEWS}:{run_id}"
 
 
 def new_run(

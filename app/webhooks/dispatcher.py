@@ -63,7 +63,15 @@ class Dispatcher:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def free(self) -> None:
+        """Lets go of what the last life of this node held."""
+        work = UnitOfWork(self.database, None)
+        work.write(repository.FREE_LEASES, owner=self.owner)
+        await work.commit()
+
     async def _run(self) -> None:
+        with suppress(SoundstageError):  # they end by themselves
+            await self.free()
         while True:
             waiter = self.database.news.waiter(NEWS)
             try:

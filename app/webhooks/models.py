@@ -130,6 +130,12 @@ class Incoming(Record):
     received_at: datetime = Field(sa_type=Moment)
 
 
+class Count(Record):
+    """How many there are."""
+
+    count: int
+
+
 class IncomingTable(Incoming, table=True):
     __tablename__ = "webhook_incoming"
     __table_args__ = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BindParameter, Integer, bindparam, not_, null, select
+from sqlalchemy import BindParameter, Integer, bindparam, func, not_, null, select
 
 from app.database.statements import (
     adding,
@@ -18,6 +18,7 @@ from app.database.statements import (
 )
 from app.database.types import Moment, among
 from app.webhooks.models import (
+    Count,
     Delivery,
     DeliveryStatus,
     DeliveryTable,
@@ -67,6 +68,12 @@ CHANGE = change(
             )
         }
     )
+)
+COUNT = statement(
+    select(func.count().label("count"))
+    .select_from(table(IntegrationTable))
+    .where(_integrations.organization_id == bindparam("organization_id")),
+    Count,
 )
 REMOVE = change(removing(IntegrationTable).where(_integrations.id == _ID))
 REMOVE_DELIVERIES = change(removing(DeliveryTable).where(_deliveries.integration_id == bindparam("integration_id")))
@@ -146,6 +153,12 @@ TAKE_LEASE = change(
         _deliveries.status == DeliveryStatus.PENDING,
     )
     .values(lease_owner=bindparam("owner"), lease_epoch=_deliveries.lease_epoch + 1, lease_until=bindparam("until"))
+)
+#: Those that the last life of a server held.
+FREE_LEASES = change(
+    changing_everywhere(DeliveryTable)
+    .where(_deliveries.lease_owner == bindparam("owner"), _deliveries.status == DeliveryStatus.PENDING)
+    .values(lease_until=null())
 )
 ATTEMPTED = change(
     changing_everywhere(DeliveryTable)

@@ -32,6 +32,7 @@ from app.webhooks.models import (
 from app.webhooks.secrets import Revealed, checked_secret, new_secret, sealed
 
 LONGEST_NAME = 100
+MOST_INTEGRATIONS = 100
 #: How long both secrets are valid at a rotation, at most.
 LONGEST_OVERLAP = timedelta(days=7)
 #: Deliveries, and what came in; what is older is forgotten, and could come in again.
@@ -104,16 +105,16 @@ class Webhooks:
 
     # Changing.
 
-    def create_outgoing(self, *, name: str, url: str, events: list[str]) -> Revealed:
+    async def create_outgoing(self, *, name: str, url: str, events: list[str]) -> Revealed:
         """An address that events go to, signed by Standard Webhooks."""
-        return self._add(
+        return await self._add(
             name, Direction.OUTGOING, Scheme.STANDARD, new_secret(Scheme.STANDARD), _url(url), checked_patterns(events)
         )
 
-    def create_incoming(self, *, name: str, scheme: Scheme, secret: str | None = None) -> Revealed:
+    async def create_incoming(self, *, name: str, scheme: Scheme, secret: str | None = None) -> Revealed:
         """A way for others' events to come in. The secret is a new one unless it is given."""
         chosen = new_secret(scheme) if secret is None else checked_secret(secret, scheme)
-        return self._add(name, Direction.INCOMING, scheme, chosen, "", [])
+        return await self._add(name, Direction.INCOMING, scheme, chosen, "", [])
 
     async def update(
         self,
@@ -192,9 +193,12 @@ class Webhooks:
 
     # Within.
 
-    def _add(
+    async def _add(
         self, name: str, direction: Direction, scheme: Scheme, secret: str, url: str, events: list[str]
     ) -> Revealed:
+        count = await self.work.one(repository.COUNT)
+        if count is not None and count.count >= MOST_INTEGRATIONS:
+            raise Conflict(f"An organization has at most {MOST_INTEGRATIONS} webhook integrations. Delete one first.")
         moment = self.parts.clock()
         made = Integration(
             id=new_id("whk"),

@@ -10,7 +10,9 @@ from strawberry.types import Info
 
 from app.automations import models
 from app.automations.service import Revealed
+from app.core.streams import End, Gap
 from resolvers.context import Context
+from resolvers.environments.types import StreamEnd, StreamGap
 from resolvers.node import Node
 
 AutomationTriggerKind = models.TriggerKind
@@ -117,7 +119,29 @@ class AutomationRun(Node):
     @strawberry.field(description="Its log.")  # type: ignore[untyped-decorator]
     async def lines(self, info: Info[Context, None]) -> list[AutomationRunLine]:
         found = await info.context.automations.lines(str(self.id))
-        return [AutomationRunLine(position=each.position, at=each.at, text=each.text) for each in found]
+        return [_line(each) for each in found]
+
+
+@strawberry.type(description="A line of a run's log, a gap, or the end.")
+class AutomationRunItem:
+    cursor: str = strawberry.field(description="Resume behind this item with `after`.")
+    line: AutomationRunLine | None = strawberry.field(description="Set on a line.")
+    gap: StreamGap | None = strawberry.field(description="Set on a gap.")
+    end: StreamEnd | None = strawberry.field(description="Set on the last item.")
+
+
+def run_item(item: tuple[int, models.RunLine] | Gap | End, position: int) -> AutomationRunItem:
+    """A stream item as GraphQL shows it; `position` is the last one that was seen."""
+    if isinstance(item, tuple):
+        return AutomationRunItem(cursor=str(item[0]), line=_line(item[1]), gap=None, end=None)
+    if isinstance(item, Gap):
+        gap = StreamGap(start=str(item.start), end=str(item.end))
+        return AutomationRunItem(cursor=str(item.end), line=None, gap=gap, end=None)
+    return AutomationRunItem(cursor=str(position), line=None, gap=None, end=StreamEnd(reason=item.reason))
+
+
+def _line(record: models.RunLine) -> AutomationRunLine:
+    return AutomationRunLine(position=record.position, at=record.at, text=record.text)
 
 
 def automation(record: models.Automation) -> Automation:

@@ -81,7 +81,7 @@ class WebhookMutations:
         info: Info[Context, None],
         input: Annotated[CreateWebhookIntegrationInput, strawberry.argument(description="The integration to make.")],
     ) -> RevealedWebhookIntegration:
-        return revealed_webhook(_made(info.context.webhooks, input), info.context.product.webhooks)
+        return revealed_webhook(await _made(info.context.webhooks, input), info.context.product.webhooks)
 
     @mutation("Changes, enables or disables a webhook integration.", ADMIN, audited="webhook.update")
     async def update_webhook_integration(
@@ -129,17 +129,17 @@ class WebhookMutations:
         return webhook_delivery(await info.context.webhooks.redeliver(id))
 
 
-def _made(webhooks: Webhooks, given: CreateWebhookIntegrationInput) -> Revealed:
+async def _made(webhooks: Webhooks, given: CreateWebhookIntegrationInput) -> Revealed:
     if given.direction is Direction.INCOMING:
         if given.url is not None or given.events is not None:
             raise WrongDirection("What comes in has neither an address to go to nor events to choose.")
-        return webhooks.create_incoming(
+        return await webhooks.create_incoming(
             name=given.name, scheme=given.scheme or Scheme.STANDARD, secret=given.secret or None
         )
     if given.secret is not None or given.scheme not in (None, Scheme.STANDARD):
         raise WrongDirection("What is sent is signed by Standard Webhooks, with a secret that we make.")
     if given.url is None:
         raise InvalidRequest("Say where events are to be sent to: `url`.")
-    return webhooks.create_outgoing(
+    return await webhooks.create_outgoing(
         name=given.name, url=given.url, events=["*"] if given.events is None else given.events
     )

@@ -33,6 +33,7 @@ SAMPLES: dict[str, Sample] = {
     "Query.automations": Sample(_of_workspace, given="", needs=("automation",)),
     "Query.automationRun": Sample(lambda facts: {"id": facts["run"]}, given="", needs=("automation",)),
     "Query.automationRuns": Sample(_automation, given="", needs=("automation",)),
+    "Subscription.automationRunLog": Sample(lambda facts: {"id": facts["run"]}, given="", needs=("automation",)),
     "Mutation.createAutomation": Sample(
         lambda facts: {**_of_workspace(facts), "input": _made(CREATE)}, given="", needs=("workspace",)
     ),

@@ -249,6 +249,31 @@ async def test_a_server_that_dies_between_doing_and_saying_so_has_done_nothing(w
     assert (await world.lines(run))[1].startswith("Attempt 2")
 
 
+async def test_a_server_that_was_born_again_goes_on_at_once(world: World) -> None:
+    automation, _ = await world.make()
+    await world.run_now(automation)
+    dying = world.worker("node", _Dying(world.tenant.database))
+    [due] = await dying.due()
+    with pytest.raises(_Death):
+        await dying.do(due)
+
+    await world.worker("another").free()
+    assert await world.work_off() == []
+    await world.worker("node").free()
+
+    assert [run.attempt for run in await world.work_off()] == [2]
+
+
+async def test_a_log_is_followed_from_any_line_to_its_end(world: World) -> None:
+    automation, _ = await world.make()
+    run = await world.run_now(automation)
+    following = asyncio.create_task(_followed(world, run, 0))
+    await world.work_off()
+
+    assert await asyncio.wait_for(following, 5) == [1, 2, "succeeded"]
+    assert await _followed(world, run, 1) == [2, "succeeded"]
+
+
 async def test_a_run_that_kills_each_server_is_lost(world: World) -> None:
     automation, _ = await world.make()
     await world.run_now(automation)
@@ -542,6 +567,13 @@ async def test_old_runs_are_forgotten_with_their_lines(world: World) -> None:
 
     assert await world.runs(automation) == []
     assert await world.lines(run) == []
+
+
+async def _followed(world: World, run: Run, after: int) -> list[object]:
+    return [
+        item[0] if isinstance(item, tuple) else getattr(item, "reason", item)
+        async for item in world.verbs().log(run.id, after)
+    ]
 
 
 class _Death(BaseException):

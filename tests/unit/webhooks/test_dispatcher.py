@@ -46,7 +46,7 @@ class World:
 
     async def integration(self, events: list[str] | None = None) -> tuple[Integration, str]:
         verbs = self.webhooks()
-        made = verbs.create_outgoing(name="hook", url=self.taker.url, events=events or ["*"])
+        made = await verbs.create_outgoing(name="hook", url=self.taker.url, events=events or ["*"])
         await verbs.work.commit()
         return made.integration, made.secret
 
@@ -292,6 +292,32 @@ async def test_what_a_dead_node_was_delivering_is_delivered_when_its_lease_is_ov
 
     assert done.status is DeliveryStatus.DELIVERED
     assert [taken.headers["webhook-id"] for taken in world.taker.taken] == [due.message_id] * 2
+
+
+async def test_a_node_that_was_born_again_goes_on_at_once(world: World) -> None:
+    await world.integration()
+    await world.announce()
+    world.taker.slow = 5
+    dying = world.dispatcher("node")
+    [due] = await dying.due(10, [])
+    attempt = asyncio.create_task(dying.attempt(due))
+    await until(lambda: _true(world.taker.taken))
+    attempt.cancel()
+    await asyncio.gather(attempt, return_exceptions=True)
+    world.taker.slow = 0
+
+    await world.dispatcher("node").free()
+
+    assert [done.status for done in await world.deliver()] == [DeliveryStatus.DELIVERED]
+
+
+async def test_an_organization_has_so_many_integrations_at_most(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.webhooks.service.MOST_INTEGRATIONS", 2)
+    await world.integration()
+    await world.integration()
+
+    with pytest.raises(Conflict, match="at most 2"):
+        await world.integration()
 
 
 async def test_a_rotated_secret_signs_beside_the_new_one_until_its_overlap_is_over(world: World) -> None:

@@ -86,7 +86,7 @@ class World:
 
     async def integration(self, scheme: Scheme, secret: str | None = None) -> tuple[str, str]:
         verbs = self.webhooks()
-        made = verbs.create_incoming(name="in", scheme=scheme, secret=secret)
+        made = await verbs.create_incoming(name="in", scheme=scheme, secret=secret)
         await verbs.work.commit()
         return made.integration.id, made.secret
 
@@ -177,7 +177,7 @@ async def test_a_signed_body_that_is_no_json_is_refused(world: World) -> None:
 
 async def test_an_id_that_takes_nothing_is_unknown(world: World) -> None:
     verbs = world.webhooks()
-    outgoing = verbs.create_outgoing(name="out", url="https://example.com/", events=["*"]).integration.id
+    outgoing = (await verbs.create_outgoing(name="out", url="https://example.com/", events=["*"])).integration.id
     await verbs.work.commit()
     integration_id, secret = await world.integration(Scheme.GITHUB)
     verbs = world.webhooks()
