@@ -19,6 +19,7 @@ from app.members import models as members
 from app.organization import models as organization
 from app.outbox import models as outbox
 from app.policies import models as policies
+from app.pull_requests import models as pull_requests
 from app.sign_in import models as sign_in
 from app.sso import models as sso
 from app.tokens import models as tokens
@@ -41,6 +42,7 @@ MODELS = (
     organization,
     outbox,
     policies,
+    pull_requests,
     sign_in,
     sso,
     tokens,

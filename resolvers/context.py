@@ -28,6 +28,7 @@ from app.database.unit_of_work import UnitOfWork
 from app.environments.models import UnitRecord
 from app.environments.service import Environments, Parts
 from app.federation.service import Federation, FederationParts
+from app.files.service import Files
 from app.identity.service import Identity
 from app.integrations.service import Connections, IntegrationParts
 from app.limits.quotas import Admission
@@ -39,6 +40,8 @@ from app.policies.approvals import Approvals
 from app.policies.decisions import Decision
 from app.policies.governance import Governance, PolicyParts
 from app.policies.service import Policies
+from app.pull_requests.reviews import Reviews
+from app.pull_requests.service import PullRequests
 from app.sign_in.account import OwnAccount
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.service import SignIn
@@ -48,6 +51,7 @@ from app.sso.sign_on import SignOn
 from app.tokens.hybrid import Verified
 from app.tokens.service import SigningKeys
 from app.usage.service import Usages
+from app.version_control.service import VersionControl
 from app.webhooks.service import WebhookParts, Webhooks
 from app.workspaces.service import WorkspaceParts, Workspaces
 from app.workspaces.sessions import Sessions
@@ -156,6 +160,26 @@ class Context:
     def sessions(self) -> Sessions:
         """The organization's sessions."""
         return Sessions(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def pull_requests(self) -> PullRequests:
+        """The pull requests of the organization's workspaces."""
+        return PullRequests(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        """The reviews of pull requests."""
+        return Reviews(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def files(self) -> Files:
+        """The files of the organization's sessions."""
+        return Files(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def version_control(self) -> VersionControl:
+        """The version control of the organization's sessions."""
+        return VersionControl(self.work, self.require_actor(), self.product.workspaces)
 
     @cached_property
     def agents(self) -> Agents:

@@ -40,6 +40,8 @@ from resolvers.errors import ClientErrors
 from resolvers.federation.mutations import FederationMutations
 from resolvers.federation.queries import FederationQueries
 from resolvers.federation.types import FederationProvider
+from resolvers.files.mutations import FileMutations
+from resolvers.files.queries import FileQueries
 from resolvers.identity.mutations import IdentityMutations
 from resolvers.identity.queries import ORGANIZATION, IdentityQueries
 from resolvers.identity.types import ApiKey, Organization
@@ -58,6 +60,9 @@ from resolvers.policies.mutations import PolicyMutations
 from resolvers.policies.queries import PolicyQueries
 from resolvers.policies.subscriptions import PolicySubscriptions
 from resolvers.policies.types import Approval, Policy
+from resolvers.pull_requests.mutations import PullRequestMutations
+from resolvers.pull_requests.queries import PullRequestQueries
+from resolvers.pull_requests.types import PullRequest
 from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
 from resolvers.sign_in.mutations import SignInMutations
@@ -67,6 +72,8 @@ from resolvers.sso.queries import SsoQueries
 from resolvers.system.queries import SystemQueries
 from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
+from resolvers.version_control.mutations import VersionControlMutations
+from resolvers.version_control.queries import VersionControlQueries
 from resolvers.webhooks.mutations import WebhookMutations
 from resolvers.webhooks.queries import WebhookQueries
 from resolvers.webhooks.types import WebhookDelivery, WebhookIntegration
@@ -84,16 +91,19 @@ class Query(
     BillingQueries,
     EnvironmentQueries,
     FederationQueries,
+    FileQueries,
     IdentityQueries,
     IntegrationQueries,
     MemberQueries,
     OrganizationQueries,
     PolicyQueries,
+    PullRequestQueries,
     SignInQueries,
     SsoQueries,
     SystemQueries,
     TokenQueries,
     WebhookQueries,
+    VersionControlQueries,
     WorkspaceQueries,
 ):
     @node_query(
@@ -111,15 +121,18 @@ class Mutation(
     BillingMutations,
     EnvironmentMutations,
     FederationMutations,
+    FileMutations,
     IdentityMutations,
     IntegrationMutations,
     MemberMutations,
     OrganizationMutations,
     PolicyMutations,
+    PullRequestMutations,
     SignInMutations,
     SsoMutations,
     TokenMutations,
     WebhookMutations,
+    VersionControlMutations,
     WorkspaceMutations,
 ):
     pass
@@ -210,6 +223,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
             Policy,
             WebhookDelivery,
             WebhookIntegration,
+            PullRequest,
             Session,
             Workspace,
         ],

@@ -25,7 +25,9 @@ from tests.support.samples import (
     integrations,
     organization,
     people,
+    pull_requests,
     tokens,
+    version_control,
     workspaces,
 )
 from tests.support.sampling import MISSING as MISSING
@@ -46,7 +48,9 @@ DOMAINS: tuple[Any, ...] = (
     integrations,
     organization,
     people,
+    pull_requests,
     tokens,
+    version_control,
     workspaces,
 )
 
@@ -165,6 +169,7 @@ _CHANGING = [
     (re.compile(r"private-(agent|policy|workspace)-\d+"), r"private-\1"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<hash>"),
     (re.compile(r"\b[0-9a-f]{40}\b"), "<commit>"),
+    (re.compile(r"\bRoll back to [0-9a-f]{10}\b"), "Roll back to <commit>"),
     (re.compile(r"\b(session/(?:[0-9a-z-]+-)?)[0-9a-z]{6}\b"), r"\1<end>"),
     (re.compile(r"(cred|sk_live)_[0-9A-Za-z]{6,36}"), r"\1_"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "<time>"),
