@@ -189,6 +189,29 @@ _DIRECTIVES = (DirectivesExtension, DirectivesExtensionSync)
 CACHED_DOCUMENTS = 256
 
 
+#: What has an id, and is found by `node`.
+_NODES: list[type] = [
+    Agent,
+    ApiKey,
+    Approval,
+    AuditEvent,
+    Automation,
+    AutomationRun,
+    CodeHostConnection,
+    Environment,
+    FederationProvider,
+    Invitation,
+    Member,
+    Organization,
+    Policy,
+    PullRequest,
+    Session,
+    WebhookDelivery,
+    WebhookIntegration,
+    Workspace,
+]
+
+
 @cache
 def build_schema(*, production: bool = False) -> SoundstageSchema:
     """The schema as it is served; without introspection in production."""
@@ -207,26 +230,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[
-            Agent,
-            Approval,
-            AuditEvent,
-            Automation,
-            AutomationRun,
-            Environment,
-            ApiKey,
-            CodeHostConnection,
-            FederationProvider,
-            Organization,
-            Member,
-            Invitation,
-            Policy,
-            WebhookDelivery,
-            WebhookIntegration,
-            PullRequest,
-            Session,
-            Workspace,
-        ],
+        types=_NODES,
         directives=[rest],
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),

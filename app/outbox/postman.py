@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
 import structlog
 
@@ -68,22 +67,37 @@ class Postman:
 
     async def tell(self) -> int:
         """Tells of what there is, some of it at a time, and says of how many. One that fails holds up no other."""
-        told = 0
-        for announcement in await UnitOfWork(self.database, None).all(repository.OLDEST, limit=AT_ONCE):
-            with suppress(Told):
-                try:
-                    await self._tell(announcement)
-                except (Told, StorageUnavailable):
-                    raise
-                except Exception:
-                    log.exception("outbox.not_told", announcement=announcement.id, type=announcement.type)
-                    continue
-                told += 1
-        return told
+        found = await UnitOfWork(self.database, None).all(repository.OLDEST, limit=AT_ONCE)
+        try:
+            await self._tell(found)
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # another server is at it, or a listener fails: one by one, then
+            if len(found) > 1:
+                return sum([await self._tell_alone(announcement) for announcement in found])
+            self._not_told(found, error)
+            return 0
+        return len(found)
 
-    async def _tell(self, announcement: Announcement) -> None:
+    async def _tell_alone(self, announcement: Announcement) -> int:
+        try:
+            await self._tell([announcement])
+        except StorageUnavailable:
+            raise
+        except Exception as error:
+            self._not_told([announcement], error)
+            return 0
+        return 1
+
+    async def _tell(self, announcements: Sequence[Announcement]) -> None:
         work = UnitOfWork(self.database, None)
-        for listener in self.listeners:
-            await listener(work, announcement)
-        work.write(repository.REMOVE, id=announcement.id, expect=1, otherwise=Told())
+        for announcement in announcements:
+            for listener in self.listeners:
+                await listener(work, announcement)
+            work.write(repository.REMOVE, id=announcement.id, expect=1, otherwise=Told())
         await work.commit()
+
+    def _not_told(self, announcements: Sequence[Announcement], error: Exception) -> None:
+        if not isinstance(error, Told):
+            ids = [announcement.id for announcement in announcements]
+            log.error("outbox.not_told", announcements=ids, exc_info=error)

@@ -29,12 +29,15 @@ def announce(
     """
     if event_type not in KINDS and not event_type.startswith(INCOMING):
         raise ValueError(f"{event_type!r} is no type of event: add it to app/outbox/kinds.py")
+    owner = work.organization_id or organization_id
+    if not owner:
+        raise ValueError("an event belongs to an organization: the system's unit of work has to name it")
     kept = dict(data)
     if len(orjson.dumps(kept)) > LARGEST_DATA:
         kept = {"id": kept.get("id"), "truncated": True}
     announcement = Announcement(
         id=new_id("msg"),
-        organization_id=work.organization_id or organization_id or "",
+        organization_id=owner,
         type=event_type,
         data=kept,
         at=now(),
