@@ -199,7 +199,15 @@ class Server:
         _collect_rarely()
 
     def _integrations(self, vault: Vault) -> IntegrationParts:
-        return IntegrationParts(vault, self.settings.allow_private_code_hosts, self.settings.dockerhub_url.rstrip("/"))
+        given = self.settings
+        return IntegrationParts(
+            vault,
+            given.allow_private_code_hosts,
+            github_url=given.github_url,
+            gitlab_url=given.gitlab_url,
+            bitbucket_url=given.bitbucket_url,
+            dockerhub_url=given.dockerhub_url.rstrip("/"),
+        )
 
     def _sso(self, vault: Vault) -> SsoParts:
         providers = Providers(allow_private=self.settings.allow_private_providers)

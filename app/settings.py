@@ -60,6 +60,16 @@ class Settings(BaseSettings):
         default=False,
         description="Lets connections to GitHub, GitLab and Bitbucket be to servers at private and loopback addresses.",
     )
+    github_url: str = Field(
+        default="https://api.github.com", description="Where GitHub's API is, for connections that do not say."
+    )
+    gitlab_url: str = Field(
+        default="https://gitlab.com/api/v4", description="Where GitLab's API is, for connections that do not say."
+    )
+    bitbucket_url: str = Field(
+        default="https://api.bitbucket.org/2.0",
+        description="Where Bitbucket's API is, for connections that do not say.",
+    )
     dockerhub_url: str = Field(default="https://hub.docker.com", description="Where Docker Hub's API is.")
     billing_provider: ProviderKind = Field(
         default=ProviderKind.DEVELOPMENT,

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -108,9 +109,16 @@ async def shared(databases: Databases, kind: str, tmp_path_factory: pytest.TempP
         yield started
 
 
-def _code_hosts() -> dict[str, object]:
+def _code_hosts() -> dict[str, Any]:
     """Those on this machine: no test asks anybody else's."""
-    return {"allow_private_code_hosts": True, "dockerhub_url": code_hosts().dockerhub}
+    hosts = code_hosts()
+    return {
+        "allow_private_code_hosts": True,
+        "github_url": hosts.github,
+        "gitlab_url": hosts.gitlab,
+        "bitbucket_url": hosts.bitbucket,
+        "dockerhub_url": hosts.dockerhub,
+    }
 
 
 @pytest.fixture
@@ -122,5 +130,5 @@ async def server(serve: Callable[..., Awaitable[Served]]) -> Served:
 @pytest.fixture
 def live(databases: Databases, tmp_path: Path) -> Iterator[LiveServer]:
     """A server that listens on a port of this machine, on SQLite."""
-    with LiveServer(Settings(data_dir=tmp_path / "data", database_url="")) as started:
+    with LiveServer(Settings(data_dir=tmp_path / "data", database_url="", **_code_hosts())) as started:
         yield started

@@ -22,11 +22,6 @@ from app.integrations.gitlab import GitLab
 from app.integrations.hosts import LARGEST_PAGE, CloneAddress, Host, HostedRepository, RepositoryPage
 from app.integrations.models import CodeHost, Connection
 
-BASE_URLS = {
-    CodeHost.GITHUB: github.BASE_URL,
-    CodeHost.GITLAB: gitlab.BASE_URL,
-    CodeHost.BITBUCKET: bitbucket.BASE_URL,
-}
 _HOSTS: dict[CodeHost, Any] = {
     CodeHost.GITHUB: GitHub,
     CodeHost.GITLAB: GitLab,
@@ -43,8 +38,20 @@ class IntegrationParts:
     vault: Vault
     #: Whether code hosts may be at private addresses, and answer over http.
     allow_private: bool = False
+    #: The APIs of code hosts, where a connection does not say.
+    github_url: str = github.BASE_URL
+    gitlab_url: str = gitlab.BASE_URL
+    bitbucket_url: str = bitbucket.BASE_URL
     dockerhub_url: str = dockerhub.BASE_URL
     clock: Clock = now
+
+    def base_url(self, kind: CodeHost) -> str:
+        """Where a code host's API is, unless a connection says otherwise."""
+        return {
+            CodeHost.GITHUB: self.github_url,
+            CodeHost.GITLAB: self.gitlab_url,
+            CodeHost.BITBUCKET: self.bitbucket_url,
+        }[kind]
 
     def host(self, kind: CodeHost, base_url: str, token: str, username: str) -> Host:
         """A code host's API, with a token."""
@@ -100,7 +107,7 @@ class Connections:
         """Connects a code host, after it has accepted the token. Raises `HostConnected`, and what hosts raise."""
         if await self.of_host(host) is not None:
             raise HostConnected()
-        address, user = self._address(base_url or BASE_URLS[host]), _username(host, username)
+        address, user = self._address(base_url or self.parts.base_url(host)), _username(host, username)
         account = await self.parts.host(host, address, _token(token), user).account()
         moment = self.parts.clock()
         made = Connection(

@@ -52,6 +52,14 @@ async def test_a_host_that_is_not_connected_is_not_there(shared: Served, host: s
     assert response.status_code == 404
 
 
+async def test_without_an_address_the_installations_own_is_asked(shared: Served) -> None:
+    owner = await shared.newcomer()
+
+    made = (await owner.post("/api/v1/gitlab", json={"token": GOOD})).json()
+
+    assert (made["baseUrl"], made["account"]) == (code_hosts().gitlab, "john_smith")
+
+
 async def test_a_host_is_connected_once(shared: Served) -> None:
     owner = await shared.newcomer()
     await _connected(owner, "github")
