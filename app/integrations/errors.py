@@ -35,6 +35,12 @@ class HostHasNone(NotFound):
     code = "HOST_HAS_NONE"
 
 
+class HostNotVerified(Unprocessable):
+    """The token could not be checked, since the code host did not answer as it should. Nothing was kept."""
+
+    code = "HOST_NOT_VERIFIED"
+
+
 class HostRateLimited(RateLimited):
     """The code host takes no more requests with this token for now. Wait for the seconds in `retryAfter`."""
 

@@ -16,7 +16,14 @@ from app.integrations import bitbucket, dockerhub, github, gitlab, repository
 from app.integrations.api import HostApi
 from app.integrations.bitbucket import Bitbucket
 from app.integrations.dockerhub import DockerHub
-from app.integrations.errors import HostAddressRefused, HostConnected, HostNotConnected
+from app.integrations.errors import (
+    HostAddressRefused,
+    HostAnswerUnknown,
+    HostConnected,
+    HostNotConnected,
+    HostNotVerified,
+    HostUnreachable,
+)
 from app.integrations.github import GitHub
 from app.integrations.gitlab import GitLab
 from app.integrations.hosts import LARGEST_PAGE, CloneAddress, Host, HostedRepository, RepositoryPage
@@ -108,7 +115,7 @@ class Connections:
         if await self.of_host(host) is not None:
             raise HostConnected()
         address, user = self._address(base_url or self.parts.base_url(host)), _username(host, username)
-        account = await self.parts.host(host, address, _token(token), user).account()
+        account = await _account(self.parts.host(host, address, _token(token), user))
         moment = self.parts.clock()
         made = Connection(
             id=new_id("chc"),
@@ -116,7 +123,7 @@ class Connections:
             host=host,
             base_url=address,
             username=user,
-            account=account[:LONGEST_USERNAME],
+            account=account,
             token=self.parts.vault.seal({_TOKEN: token}),
             created_by=self.actor.user_id or self.actor.agent_id,
             created_at=moment,
@@ -129,11 +136,11 @@ class Connections:
         """Another token, after the code host has accepted it; the old one is forgotten, and stays valid there."""
         found = await self._get(connection_id)
         user = found.username if username is None else _username(found.host, username)
-        account = await self.parts.host(found.host, found.base_url, _token(token), user).account()
+        account = await _account(self.parts.host(found.host, found.base_url, _token(token), user))
         changed = found.changed(
             token=self.parts.vault.seal({_TOKEN: token}),
             username=user,
-            account=account[:LONGEST_USERNAME],
+            account=account,
             updated_at=self.parts.clock(),
             version=found.version + 1,
         )
@@ -169,6 +176,14 @@ class Connections:
         if not plain or (given.startswith("http:") and not self.parts.allow_private):
             raise HostAddressRefused()
         return given.rstrip("/")
+
+
+async def _account(host: Host) -> str:
+    """Whose token it is; raises `HostNotVerified` where the code host does not say."""
+    try:
+        return (await host.account())[:LONGEST_USERNAME]
+    except (HostUnreachable, HostAnswerUnknown) as error:
+        raise HostNotVerified(f"The token could not be checked. {error.message}") from error
 
 
 def _token(token: str) -> str:

@@ -74,7 +74,7 @@ async def test_a_host_is_connected_once(shared: Served) -> None:
     [
         ({"token": "wrong"}, 422, "host_token_refused"),
         ({"token": SPENT}, 429, "host_rate_limited"),
-        ({"token": DOWN}, 503, "host_unreachable"),
+        ({"token": DOWN}, 422, "host_not_verified"),
         ({"token": ""}, 400, "invalid_request"),
         ({"token": "two words"}, 400, "invalid_request"),
         ({"token": "line\nInjected: header"}, 400, "invalid_request"),
@@ -102,7 +102,7 @@ async def test_http_and_private_addresses_are_refused_unless_the_installation_al
 
     answers = [await server.post("/api/v1/github", json=given) for given in (plain, hidden)]
 
-    assert [answer.json()["error"]["code"] for answer in answers] == ["host_address_refused", "host_unreachable"]
+    assert [answer.json()["error"]["code"] for answer in answers] == ["host_address_refused", "host_not_verified"]
 
 
 async def test_a_token_is_kept_encrypted_and_in_no_answer(shared: Served) -> None:
