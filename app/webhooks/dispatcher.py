@@ -75,7 +75,8 @@ class Dispatcher:
         while True:
             waiter = self.database.news.waiter(NEWS)
             try:
-                await self._begin_due()
+                while await self._begin_due():
+                    pass
                 await asyncio.wait([waiter, *self._attempts], timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
             except SoundstageError as error:
                 log.warning("webhooks.not_looked", error=error.message)
@@ -86,18 +87,23 @@ class Dispatcher:
             finally:
                 self.database.news.forget(NEWS, waiter)
 
-    async def _begin_due(self) -> None:
+    async def _begin_due(self) -> bool:
+        """Begins attempts; whether it left some to others that wait behind an address that has enough to do."""
         free = AT_ONCE - len(self._attempts)
         if free <= 0:
-            return
+            return False
         under_way = Counter(self._attempts.values())
         busy = [integration_id for integration_id, count in under_way.items() if count >= AT_ONCE_TO_ONE]
-        for delivery in await self.due(free, busy):
+        found = await self.due(free, busy)
+        begun = 0
+        for delivery in found:
             if under_way[delivery.integration_id] < AT_ONCE_TO_ONE:
                 under_way[delivery.integration_id] += 1
                 task = asyncio.create_task(self._attempt(delivery), name=f"deliver {delivery.id}")
                 self._attempts[task] = delivery.integration_id
                 task.add_done_callback(self._attempts.pop)
+                begun += 1
+        return 0 < begun < len(found)
 
     async def due(self, limit: int, busy: list[str]) -> list[Delivery]:
         """What is to be delivered now, to others than those that have enough to do."""
@@ -153,12 +159,12 @@ class Dispatcher:
         if 200 <= answer.status < 300:
             moment = self.parts.clock()
             return answered.changed(status=DeliveryStatus.DELIVERED, next_at=None, delivered_at=moment)
-        return self._failed(answered.changed(error=f"It answered with status {answer.status}."))
+        return self._failed(answered.changed(error=f"It answered with status {answer.status}."), _wait(answer))
 
-    def _failed(self, delivery: Delivery) -> Delivery:
+    def _failed(self, delivery: Delivery, wait: timedelta = timedelta(0)) -> Delivery:
         if delivery.attempts > len(RETRIES) or delivery.response_status == GONE:
             return delivery.changed(status=DeliveryStatus.DEAD, next_at=None)
-        return delivery.changed(next_at=self.parts.clock() + RETRIES[delivery.attempts - 1])
+        return delivery.changed(next_at=self.parts.clock() + max(wait, RETRIES[delivery.attempts - 1]))
 
     async def _store(self, delivery: Delivery) -> Delivery | None:
         work = UnitOfWork(self.database, None)
@@ -209,6 +215,13 @@ def _question(integration: Integration, delivery: Delivery, secrets: list[str], 
         **headers(secrets, delivery.message_id, moment, body),
     }
     return Question(integration.url, "POST", sent, body, ATTEMPT_SECONDS, MOST_BYTES_KEPT, cut=True)
+
+
+def _wait(answer: Answer) -> timedelta:
+    """How long the address wants to be left alone, where it says so in seconds; as long as we wait at most."""
+    after = answer.headers.get("retry-after", "")
+    seconds = int(after) if after.isascii() and after.isdecimal() and len(after) < 10 else 0
+    return min(RETRIES[-1], timedelta(seconds=seconds))
 
 
 def _shown(answer: Answer) -> str:

@@ -392,6 +392,36 @@ async def test_an_address_that_does_not_listen_is_told_in_the_delivery(world: Wo
     assert "cannot be reached" in failed.error
 
 
+@pytest.mark.parametrize(("after", "seconds"), [("90", 90), ("1", 5), ("99999999", 36_000), ("soon", 5), ("²", 5)])
+async def test_an_address_that_wants_to_be_left_alone_is(world: World, after: str, seconds: int) -> None:
+    await world.integration()
+    await world.announce()
+    world.taker.answering = lambda _: (429, {"Retry-After": after.encode().decode("latin-1")}, b"")
+
+    [failed] = await world.deliver()
+
+    assert failed.next_at == world.clock() + timedelta(seconds=seconds)
+
+
+async def test_others_do_not_wait_behind_a_slow_address(world: World, taker: Receiver) -> None:
+    async with receiver() as slow:
+        slow.slow = 1.5
+        verbs = world.webhooks()
+        await verbs.create_outgoing(name="slow", url=slow.url, events=["environment.*"])
+        await verbs.create_outgoing(name="quick", url=taker.url, events=["agent.*"])
+        await verbs.work.commit()
+        for _ in range(30):
+            await world.announce()
+        await world.announce("agent.suspended")
+        dispatcher = world.dispatcher()
+
+        dispatcher.start()
+        await until(lambda: _true(taker.taken), 1.0)
+        await dispatcher.close()
+
+        assert slow.most_open == AT_ONCE_TO_ONE
+
+
 async def test_a_slow_address_takes_no_more_than_its_part(world: World) -> None:
     await world.integration()
     for _ in range(3 * AT_ONCE_TO_ONE):
