@@ -23,6 +23,7 @@ from app.database.statements import (
     change,
     changing,
     changing_everywhere,
+    counted,
     everywhere,
     readable,
     removing,
@@ -49,12 +50,7 @@ PAGE_BEFORE = statement(
     Automation,
 )
 COUNT = statement(
-    select(func.count().label("count"))
-    .select_from(table(AutomationTable))
-    .where(
-        _automations.organization_id == bindparam("organization_id"),
-        _automations.workspace_id == bindparam("workspace_id"),
-    ),
+    counted(readable(AutomationTable).where(_automations.workspace_id == bindparam("workspace_id"))),
     Count,
 )
 #: Guarded by the version that was read.
@@ -106,13 +102,12 @@ LINES_AFTER = statement(
 )
 LINES = statement(readable(RunLineTable).where(_lines.run_id == bindparam("run_id")).order_by(_lines.position), RunLine)
 RUNS_SINCE = statement(
-    select(func.count().label("count"))
-    .select_from(table(RunTable))
-    .where(
-        _runs.organization_id == bindparam("organization_id"),
-        _runs.automation_id == bindparam("automation_id"),
-        _runs.trigger == TriggerKind.EVENT,
-        _runs.created_at > bindparam("since", type_=Moment()),
+    counted(
+        readable(RunTable).where(
+            _runs.automation_id == bindparam("automation_id"),
+            _runs.trigger == TriggerKind.EVENT,
+            _runs.created_at > bindparam("since", type_=Moment()),
+        )
     ),
     Count,
 )

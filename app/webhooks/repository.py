@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BindParameter, Integer, bindparam, func, not_, null, select
+from sqlalchemy import BindParameter, Integer, bindparam, not_, null, select
 
 from app.database.statements import (
     adding,
     change,
     changing,
     changing_everywhere,
+    counted,
     everywhere,
     readable,
     removing,
@@ -69,12 +70,7 @@ CHANGE = change(
         }
     )
 )
-COUNT = statement(
-    select(func.count().label("count"))
-    .select_from(table(IntegrationTable))
-    .where(_integrations.organization_id == bindparam("organization_id")),
-    Count,
-)
+COUNT = statement(counted(readable(IntegrationTable)), Count)
 REMOVE = change(removing(IntegrationTable).where(_integrations.id == _ID))
 REMOVE_DELIVERIES = change(removing(DeliveryTable).where(_deliveries.integration_id == bindparam("integration_id")))
 REMOVE_INCOMING = change(removing(IncomingTable).where(_incoming.integration_id == bindparam("integration_id")))
