@@ -11,6 +11,7 @@ import orjson
 from app.automations.errors import ActionFailed, BadAction
 from app.automations.models import ActionKind, Automation, Run
 from app.automations.triggers import at
+from app.blueprints.validation import parse
 from app.core.actor import Actor, Kind, Scope
 from app.core.addresses import is_web_address
 from app.core.clock import Clock, now, rfc3339
@@ -102,7 +103,7 @@ _TAKES: dict[ActionKind, tuple[frozenset[str], frozenset[str]]] = {
 
 
 def checked_arguments(kind: ActionKind, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What an action takes, without what was not given; raises `BadAction`."""
+    """What an action takes, without what was not given; raises `BadAction` or `BlueprintInvalid`."""
     made = {name: value for name, value in given.items() if value is not None}
     needed, allowed = _TAKES[kind]
     missing, surplus = sorted(needed - made.keys()), sorted(made.keys() - needed - allowed)
@@ -114,6 +115,8 @@ def checked_arguments(kind: ActionKind, given: Mapping[str, Any]) -> dict[str, A
         raise BadAction(f"An action has at most {LARGEST_ARGUMENTS:,} bytes.")
     if kind is ActionKind.CALL:
         _check_call(made)
+    elif kind is ActionKind.CREATE_ENVIRONMENT and EVENT.encode() not in orjson.dumps(made["blueprint"]):
+        parse(made["blueprint"], secrets={})
     return made
 
 

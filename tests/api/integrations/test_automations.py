@@ -140,9 +140,22 @@ async def test_what_is_no_automation(shared: Served, trigger: Any, action: Any, 
     assert response.json()["error"]["code"] == code
 
 
-async def test_a_broken_blueprint_is_told_by_the_run(shared: Served) -> None:
+async def test_a_broken_blueprint_is_refused_with_its_problems(shared: Served) -> None:
     owner = await shared.newcomer()
-    action = {"kind": "create_environment", "blueprint": {"services": {"web": {"nothing": 1}}}}
+    action = {"kind": "CREATE_ENVIRONMENT", "blueprint": "services:\n  web: {rnu: serve}"}
+    asked = "mutation ($id: ID!, $in: CreateAutomationInput!) { createAutomation(workspaceId: $id, input: $in) { id } }"
+    given = {"name": "nightly", "trigger": {"cron": "0 0 1 1 *"}, "action": action}
+
+    answer = await owner.ask(asked, {"id": await _workspace(owner), "in": given})
+
+    [error] = answer["errors"]
+    assert error["extensions"]["code"] == "BLUEPRINT_INVALID"
+    assert "rnu" in json.dumps(error["extensions"])
+
+
+async def test_a_blueprint_that_an_event_breaks_is_told_by_the_run(shared: Served) -> None:
+    owner = await shared.newcomer()
+    action = {"kind": "create_environment", "blueprint": {"services": {"web": {"run": "$event.nothing"}}}}
     made = await _make(owner, await _workspace(owner), {"cron": "0 0 1 1 *"}, action)
 
     await owner.data("mutation ($id: ID!) { runAutomation(id: $id) { id } }", {"id": made["id"]})

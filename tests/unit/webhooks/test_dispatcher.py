@@ -405,7 +405,7 @@ async def test_an_address_that_wants_to_be_left_alone_is(world: World, after: st
 
 async def test_others_do_not_wait_behind_a_slow_address(world: World, taker: Receiver) -> None:
     async with receiver() as slow:
-        slow.slow = 1.5
+        slow.slow = 5
         verbs = world.webhooks()
         await verbs.create_outgoing(name="slow", url=slow.url, events=["environment.*"])
         await verbs.create_outgoing(name="quick", url=taker.url, events=["agent.*"])
@@ -416,7 +416,7 @@ async def test_others_do_not_wait_behind_a_slow_address(world: World, taker: Rec
         dispatcher = world.dispatcher()
 
         dispatcher.start()
-        await until(lambda: _true(taker.taken), 1.0)
+        await until(lambda: _true(taker.taken), 4.0)
         await dispatcher.close()
 
         assert slow.most_open == AT_ONCE_TO_ONE
