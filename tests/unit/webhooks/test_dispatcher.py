@@ -419,7 +419,7 @@ async def test_others_do_not_wait_behind_a_slow_address(world: World, taker: Rec
         await until(lambda: _true(taker.taken), 4.0)
         await dispatcher.close()
 
-        assert slow.most_open == AT_ONCE_TO_ONE
+        assert slow.most_open <= AT_ONCE_TO_ONE
 
 
 async def test_a_slow_address_takes_no_more_than_its_part(world: World) -> None:
