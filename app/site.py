@@ -31,6 +31,7 @@ from resolvers.authentication import Authentication
 from resolvers.context import Context, Product
 from resolvers.http import GraphQLEndpoint
 from rest_compat.downloads import Download
+from rest_compat.git_http import PREFIX, GitHttp
 from rest_compat.routes import MethodNotAllowed
 from rest_compat.service import RestService, failure, not_found
 from rest_compat.webhooks import Webhook
@@ -72,7 +73,7 @@ def site(
     app: ASGIApp = dispatch
     if settings.allowed_origins:
         app = CORSMiddleware(app, allow_origins=settings.allowed_origins, allow_methods=["*"], allow_headers=["*"])
-    return Requests(app, metrics, body_limit=settings.body_limit, tracer=tracer)
+    return Requests(app, metrics, body_limit=settings.body_limit, tracer=tracer, streamed=(PREFIX,))
 
 
 def _pages(
@@ -92,6 +93,7 @@ def _pages(
     routes += [Route(f"{prefix}/audit/export", exported.answer, methods=["GET"]) for prefix in _PREFIXES]
     routes += [Route(f"{prefix}/billing/webhook", billed.answer, methods=["POST"]) for prefix in ("", *_PREFIXES)]
     routes += [Route(f"{prefix}/webhooks/incoming", received.answer, methods=["POST"]) for prefix in _PREFIXES]
+    routes += GitHttp(authentication.context, settings.push_limit).routes()
     routes += [
         Route("/openapi.json", document, methods=["GET"]),
         Route("/schemas/blueprint.json", _blueprint_schema, methods=["GET"]),
