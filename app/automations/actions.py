@@ -10,7 +10,7 @@ import orjson
 
 from app.automations.errors import ActionFailed, BadAction
 from app.automations.models import ActionKind, Automation, Run
-from app.automations.triggers import at
+from app.automations.triggers import at, size
 from app.blueprints.validation import parse
 from app.core.actor import Actor, Kind, Scope
 from app.core.addresses import is_web_address
@@ -111,7 +111,7 @@ def checked_arguments(kind: ActionKind, given: Mapping[str, Any]) -> dict[str, A
         raise BadAction(
             f"The action {kind} lacks {', '.join(missing)}." if missing else f"It takes no {', '.join(surplus)}."
         )
-    if len(orjson.dumps(made)) > LARGEST_ARGUMENTS:
+    if size(made) > LARGEST_ARGUMENTS:
         raise BadAction(f"An action has at most {LARGEST_ARGUMENTS:,} bytes.")
     if kind is ActionKind.CALL:
         _check_call(made)

@@ -19,7 +19,7 @@ from app.automations.models import (
     RunStatus,
     TriggerKind,
 )
-from app.automations.triggers import Trigger
+from app.automations.triggers import Trigger, size
 from app.core.actor import Actor
 from app.core.clock import Clock, now
 from app.core.errors import Conflict, InvalidRequest, PreconditionFailed
@@ -35,6 +35,7 @@ from app.workspaces.repository import WORKSPACE
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 100, 2_000
 MOST_IN_A_WORKSPACE = 100
+LARGEST_EVENT = 256 * 1024
 KEPT = timedelta(days=30)
 #: What `Database.news` is told when there is something to run.
 NEWS = "automations"
@@ -209,6 +210,8 @@ class Automations:
         self._only_people()
         found = await self.get(automation_id)
         require_rights(self.actor, found.action)
+        if event and size(event) > LARGEST_EVENT:
+            raise InvalidRequest(f"An event has at most {LARGEST_EVENT:,} bytes.")
         told = {"type": TriggerKind.MANUAL, "data": dict(event)} if event else {}
         made = new_run(found, TriggerKind.MANUAL, self.actor.user_id, told, self.parts.clock()).changed(
             runs_as=self.actor.user_id, scopes=sorted(self.actor.scopes)

@@ -86,6 +86,14 @@ def at(data: Any, path: str) -> Any:
     return data
 
 
+def size(value: Any) -> int:
+    """Bytes of some JSON; raises `InvalidRequest` for what cannot be stored."""
+    try:
+        return len(orjson.dumps(value))
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest("The JSON holds a number beyond 64 bits, or is nested too deep.") from error
+
+
 def _equals(found: Any, wanted: Any) -> bool:
     among = wanted if isinstance(wanted, list) else [wanted]
     return any(found == each and type(found) is type(each) for each in among)
@@ -116,7 +124,7 @@ def _condition(condition: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(condition, Mapping):
         raise InvalidRequest("A filter is a JSON object: a path in the event's data, and what has to be there.")
     made = dict(condition)
-    if len(made) > MOST_CONDITIONS or len(orjson.dumps(made)) > LARGEST_FILTER:
+    if len(made) > MOST_CONDITIONS or size(made) > LARGEST_FILTER:
         raise InvalidRequest(f"A filter has at most {MOST_CONDITIONS} conditions, and {LARGEST_FILTER:,} bytes.")
     if any(isinstance(wanted, dict) for wanted in made.values()):
         raise InvalidRequest("A filter names values, or lists of values, and no objects.")

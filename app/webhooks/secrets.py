@@ -28,9 +28,11 @@ def checked_secret(given: str, scheme: Scheme) -> str:
         raise InvalidRequest(f"A secret has {SHORTEST} to {LONGEST} printable ASCII characters.")
     if scheme is Scheme.STANDARD:
         try:
-            base64.b64decode(given.removeprefix(PREFIX) + "==")
-        except ValueError as error:
-            raise InvalidRequest(f"A secret of Standard Webhooks is base64 behind {PREFIX!r}.") from error
+            decoded = base64.b64decode(given.removeprefix(PREFIX) + "==")
+        except ValueError:
+            decoded = b""
+        if len(decoded) < SHORTEST:
+            raise InvalidRequest(f"A secret of Standard Webhooks is base64 of {SHORTEST} bytes behind {PREFIX!r}.")
     return given
 
 

@@ -165,6 +165,25 @@ async def test_a_blueprint_that_an_event_breaks_is_told_by_the_run(shared: Serve
     assert run["error"]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "mutation ($id: ID!) { runAutomation(id: $id, event: {a: NUMBER}) { id } }",
+        "mutation ($id: ID!) { updateAutomation(id: $id, input: {trigger: "
+        '{events: ["*"], filter: {a: NUMBER}}}) { id } }',
+        "mutation ($id: ID!) { updateAutomation(id: $id, input: {action: "
+        '{kind: CALL, url: "https://example.com", body: {a: NUMBER}}}) { id } }',
+    ],
+)
+async def test_numbers_that_cannot_be_stored_are_told(shared: Served, asked: str) -> None:
+    owner = await shared.newcomer()
+    made = await _make(
+        owner, await _workspace(owner), {"cron": "0 0 1 1 *"}, {"kind": "call", "url": "https://203.0.113.7/"}
+    )
+
+    assert await owner.code(asked.replace("NUMBER", "1" + "0" * 40), {"id": made["id"]}) == "INVALID_REQUEST"
+
+
 async def test_a_deleted_workspace_takes_its_automations_along(shared: Served) -> None:
     owner = await shared.newcomer()
     workspace = await _workspace(owner)

@@ -160,6 +160,7 @@ async def test_a_body_that_is_too_large_is_not_taken(shared: Served) -> None:
         ({"url": "https://example.com/", "scheme": "github"}, "wrong_direction"),
         ({"direction": "incoming", "url": "https://example.com/"}, "wrong_direction"),
         ({"direction": "incoming", "secret": "short"}, "invalid_request"),
+        ({"direction": "incoming", "secret": "whsec_" + "=" * 30}, "invalid_request"),
         ({"direction": "incoming", "secret": "whsec_not base64, not at all!"}, "invalid_request"),
         ({"name": " ", "url": "https://example.com/"}, "invalid_request"),
     ],
