@@ -15,6 +15,10 @@ from app.audit.cursors import Cursors
 from app.audit.sealer import Sealer
 from app.audit.service import Parts as AuditParts
 from app.audit.signing import Signer
+from app.automations.actions import AutomationParts
+from app.automations.jobs import AutomationWorker
+from app.automations.listening import Listening
+from app.automations.service import forget_old as forget_old_runs
 from app.billing.configuration import billing_parts
 from app.billing.webhooks import forget_old as forget_old_billing
 from app.core.errors import SoundstageError
@@ -34,11 +38,13 @@ from app.federation.bearers import Bearers
 from app.federation.service import FederationParts, forget_used
 from app.idempotency.service import forget_old
 from app.identity.service import ping
+from app.integrations.service import IntegrationParts
 from app.limits.leases import forget_old_windows
 from app.limits.service import limits
 from app.observability.health import Health
 from app.observability.metrics import Metrics
 from app.observability.tracing import Tracing, tracing
+from app.outbox.postman import Postman
 from app.policies import governance
 from app.policies.governance import PolicyParts
 from app.settings import Settings
@@ -52,6 +58,10 @@ from app.sso.service import SsoParts
 from app.terminals.jobs import Keeper
 from app.terminals.service import TerminalParts
 from app.tokens.service import REFRESH_SECONDS, SigningKeys
+from app.webhooks.dispatcher import Dispatcher
+from app.webhooks.fanout import Fanout
+from app.webhooks.service import WebhookParts
+from app.webhooks.service import forget_old as forget_old_webhooks
 from app.workspaces.folders import Folders
 from app.workspaces.jobs import sweep
 from app.workspaces.service import WorkspaceParts
@@ -152,7 +162,16 @@ class Server:
         self.sampler.start()
         self.keeper = Keeper(self.database, self.terminals)
         self.keeper.start()
+        self._tell_others(self.reconciler.owner)
         self._take_up_duties()
+
+    def _tell_others(self, owner: str) -> None:
+        """Events go out to webhooks and automations."""
+        self.dispatcher = Dispatcher(self.database, self.product.webhooks, owner=owner)
+        self.automations = AutomationWorker(self.database, self.product.automations, owner=owner)
+        self.postman = Postman(self.database, [Fanout().listen, Listening().listen])
+        for each in (self.dispatcher, self.automations, self.postman):
+            each.start()
 
     def _product(self, vault: Vault, environments: Parts) -> Product:
         return Product(
@@ -167,6 +186,9 @@ class Server:
             self.limits,
             self._sso(vault),
             billing_parts(self.settings),
+            WebhookParts(vault, self.settings.own_issuer, self.settings.allow_private_webhooks),
+            self._integrations(vault),
+            AutomationParts(vault, environments, self.settings.allow_private_webhooks),
             self.workspaces,
             self.terminals,
             lambda: self.metrics.answered,
@@ -195,6 +217,17 @@ class Server:
         self._duties = [asyncio.create_task(duty) for duty in duties]
         _collect_rarely()
 
+    def _integrations(self, vault: Vault) -> IntegrationParts:
+        given = self.settings
+        return IntegrationParts(
+            vault,
+            given.allow_private_code_hosts,
+            github_url=given.github_url,
+            gitlab_url=given.gitlab_url,
+            bitbucket_url=given.bitbucket_url,
+            dockerhub_url=given.dockerhub_url.rstrip("/"),
+        )
+
     def _sso(self, vault: Vault) -> SsoParts:
         providers = Providers(allow_private=self.settings.allow_private_providers)
         return SsoParts(vault, providers, self.tokens.mint, self.settings.own_issuer)
@@ -206,6 +239,9 @@ class Server:
         await asyncio.gather(*self._duties, return_exceptions=True)
         await self.reconciler.close()
         await self.keeper.close()
+        await self.postman.close()
+        await self.dispatcher.close()
+        await self.automations.close()
         await self.sealer.close()
         await self.sampler.close()
         await self.product.workspaces.close()
@@ -227,6 +263,8 @@ class Server:
                 await forget_used(self.database)
                 await forget_old_windows(self.database)
                 await forget_old_billing(self.database)
+                await forget_old_webhooks(self.database)
+                await forget_old_runs(self.database)
                 await sweep(self.database, self.product.workspaces.folders)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 

@@ -55,6 +55,25 @@ class Settings(BaseSettings):
         default=False,
         description="Lets federated and identity providers be at private and loopback addresses.",
     )
+    allow_private_webhooks: bool = Field(
+        default=False,
+        description="Lets webhooks and the HTTP calls of automations go to private and loopback addresses.",
+    )
+    allow_private_code_hosts: bool = Field(
+        default=False,
+        description="Lets connections to GitHub, GitLab and Bitbucket be to servers at private and loopback addresses.",
+    )
+    github_url: str = Field(
+        default="https://api.github.com", description="Where GitHub's API is, for connections that do not say."
+    )
+    gitlab_url: str = Field(
+        default="https://gitlab.com/api/v4", description="Where GitLab's API is, for connections that do not say."
+    )
+    bitbucket_url: str = Field(
+        default="https://api.bitbucket.org/2.0",
+        description="Where Bitbucket's API is, for connections that do not say.",
+    )
+    dockerhub_url: str = Field(default="https://hub.docker.com", description="Where Docker Hub's API is.")
     billing_provider: ProviderKind = Field(
         default=ProviderKind.DEVELOPMENT,
         description="Who sells plans: `stripe`, or `development`, where payments are simulated and cost nothing.",

@@ -15,7 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.audit.export import export
-from app.billing.webhooks import Webhooks
+from app.billing.webhooks import Webhooks as BillingWebhooks
 from app.blueprints import json_schema
 from app.console.routes import page_endpoint
 from app.console.routes import routes as asset_routes
@@ -26,6 +26,7 @@ from app.observability.metrics import CONTENT_TYPE, Metrics
 from app.observability.requests import ROUTE, Requests
 from app.policies.document import rules_schema
 from app.settings import Settings
+from app.webhooks.incoming import Receiver
 from resolvers.authentication import Authentication
 from resolvers.context import Context, Product
 from resolvers.http import GraphQLEndpoint
@@ -89,12 +90,11 @@ def _pages(
         return Response(rest.document, media_type="application/json")
 
     exported = _audit_export(product, authentication)
-    billed = Webhook(
-        "billing-webhook", "microstax", "Stripe-Signature", Webhooks(product.database, product.billing).take
-    )
+    billed, received = _billing_webhook(product), _incoming_webhook(product)
     routes = [Route(path, numbers, methods=["GET"]) for path in ("/metrics", *(f"{p}/metrics" for p in _PREFIXES))]
     routes += [Route(f"{prefix}/audit/export", exported.answer, methods=["GET"]) for prefix in _PREFIXES]
     routes += [Route(f"{prefix}/billing/webhook", billed.answer, methods=["POST"]) for prefix in ("", *_PREFIXES)]
+    routes += [Route(f"{prefix}/webhooks/incoming", received.answer, methods=["POST"]) for prefix in _PREFIXES]
     routes += GitHttp(authentication.context, settings.push_limit).routes()
     routes += [
         Route("/openapi.json", document, methods=["GET"]),
@@ -112,6 +112,24 @@ def _pages(
     sockets = TerminalSocket(authentication.context, settings.allowed_origins)
     terminals = [WebSocketRoute(f"{prefix}/ws/terminal", sockets.serve) for prefix in _PREFIXES]
     return Starlette(routes=[*routes, *terminals], exception_handlers={HTTPException: _http_error})
+
+
+def _billing_webhook(product: Product) -> Webhook:
+    events = BillingWebhooks(product.database, product.billing)
+
+    async def take(request: Request, body: bytes, request_id: str) -> bool:
+        return await events.take(body, request.headers.get("Stripe-Signature", ""), request_id)
+
+    return Webhook("billing-webhook", "microstax", take)
+
+
+def _incoming_webhook(product: Product) -> Webhook:
+    receiver = Receiver(product.database, product.webhooks)
+
+    async def take(request: Request, body: bytes, request_id: str) -> bool:
+        return await receiver.take(request.query_params.get("integration", ""), request.headers, body)
+
+    return Webhook("incoming-webhook", "sursakit", take)
 
 
 def _audit_export(product: Product, authentication: Authentication) -> Download:

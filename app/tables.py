@@ -8,41 +8,49 @@ from sqlmodel import SQLModel
 from app.administration import models as administration
 from app.agents import models as agents
 from app.audit import models as audit
+from app.automations import models as automations
 from app.billing import models as billing
 from app.database.statements import table
 from app.environments import models as environments
 from app.federation import models as federation
 from app.idempotency import models as idempotency
 from app.identity import models as identity
+from app.integrations import models as integrations
 from app.limits import models as limits
 from app.members import models as members
 from app.organization import models as organization
+from app.outbox import models as outbox
 from app.policies import models as policies
 from app.pull_requests import models as pull_requests
 from app.sign_in import models as sign_in
 from app.sso import models as sso
 from app.terminals import models as terminals
 from app.tokens import models as tokens
+from app.webhooks import models as webhooks
 from app.workspaces import models as workspaces
 
 MODELS = (
     administration,
     agents,
     audit,
+    automations,
     billing,
     environments,
     federation,
     idempotency,
     identity,
+    integrations,
     limits,
     members,
     organization,
+    outbox,
     policies,
     pull_requests,
     sign_in,
     sso,
     terminals,
     tokens,
+    webhooks,
     workspaces,
 )
 METADATA = SQLModel.metadata

@@ -16,6 +16,8 @@ from app.audit.models import AuditPersonal
 from app.audit.proofs import Proofs
 from app.audit.service import Audit
 from app.audit.service import Parts as AuditParts
+from app.automations.actions import AutomationParts
+from app.automations.service import Automations
 from app.billing.providers import BillingParts
 from app.billing.service import Billing
 from app.core.actor import Actor
@@ -28,6 +30,7 @@ from app.environments.service import Environments, Parts
 from app.federation.service import Federation, FederationParts
 from app.files.service import Files
 from app.identity.service import Identity
+from app.integrations.service import Connections, IntegrationParts
 from app.limits.quotas import Admission
 from app.limits.service import Limits
 from app.members.service import Members
@@ -50,6 +53,7 @@ from app.tokens.hybrid import Verified
 from app.tokens.service import SigningKeys
 from app.usage.service import Usages
 from app.version_control.service import VersionControl
+from app.webhooks.service import WebhookParts, Webhooks
 from app.workspaces.service import WorkspaceParts, Workspaces
 from app.workspaces.sessions import Sessions
 
@@ -73,6 +77,9 @@ class Product:
     limits: Limits
     sso: SsoParts
     billing: BillingParts
+    webhooks: WebhookParts
+    integrations: IntegrationParts
+    automations: AutomationParts
     workspaces: WorkspaceParts
     terminals: TerminalParts
     #: How many requests this server has answered.
@@ -247,6 +254,21 @@ class Context:
     def billing(self) -> Billing:
         """The organization's plan."""
         return Billing(self.work, self.require_actor(), self.product.billing)
+
+    @cached_property
+    def code_hosts(self) -> Connections:
+        """The organization's connections to code hosts."""
+        return Connections(self.work, self.require_actor(), self.product.integrations)
+
+    @cached_property
+    def automations(self) -> Automations:
+        """The automations of the organization's workspaces."""
+        return Automations(self.work, self.require_actor(), self.product.automations)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """The organization's webhook integrations."""
+        return Webhooks(self.work, self.require_actor(), self.product.webhooks)
 
     def usages(self, work: UnitOfWork | None = None) -> Usages:
         """What the organization used; another one's for an operator's unit of work."""

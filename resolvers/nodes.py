@@ -13,6 +13,8 @@ from resolvers.agents.queries import READ as AGENTS
 from resolvers.agents.types import agent
 from resolvers.audit.queries import AUDIT
 from resolvers.audit.types import event
+from resolvers.automations.queries import READ as AUTOMATIONS
+from resolvers.automations.types import automation, automation_run
 from resolvers.context import Context
 from resolvers.environments.queries import READ as ENVIRONMENTS
 from resolvers.environments.types import environment
@@ -20,6 +22,8 @@ from resolvers.federation.queries import READ as FEDERATION
 from resolvers.federation.types import provider
 from resolvers.identity.queries import CREDENTIALS, ORGANIZATION
 from resolvers.identity.types import api_key, organization
+from resolvers.integrations.queries import READ as INTEGRATIONS
+from resolvers.integrations.types import code_host_connection
 from resolvers.members.queries import ADMIN as INVITATIONS
 from resolvers.members.queries import READ as MEMBERS
 from resolvers.members.types import invitation, member
@@ -30,6 +34,8 @@ from resolvers.pull_requests.types import pull_request
 from resolvers.sso.queries import ADMIN as SSO
 from resolvers.sso.types import sso_connection
 from resolvers.terminals.queries import shown as terminal
+from resolvers.webhooks.queries import ADMIN as WEBHOOKS
+from resolvers.webhooks.types import webhook_delivery, webhook_integration
 from resolvers.workspaces.queries import READ as WORKSPACES
 from resolvers.workspaces.types import session, workspace
 
@@ -79,6 +85,17 @@ KINDS: dict[str, Kind] = {
         lambda context, id: context.sso.find(id),
         lambda context, found: sso_connection(found, context.product.sso),
     ),
+    "chc": _kind(
+        INTEGRATIONS, lambda context, id: context.code_hosts.find(id), lambda _, found: code_host_connection(found)
+    ),
+    "aut": _kind(AUTOMATIONS, lambda context, id: context.automations.find(id), lambda _, found: automation(found)),
+    "run": _kind(AUTOMATIONS, lambda context, id: context.automations.run(id), lambda _, found: automation_run(found)),
+    "whk": _kind(
+        WEBHOOKS,
+        lambda context, id: context.webhooks.find(id),
+        lambda context, found: webhook_integration(found, context.product.webhooks),
+    ),
+    "whd": _kind(WEBHOOKS, lambda context, id: context.webhooks.delivery(id), lambda _, found: webhook_delivery(found)),
     "agt": _kind(AGENTS, lambda context, id: context.agents.find(id), lambda _, found: agent(found)),
     "pol": _kind(POLICIES, lambda context, id: context.policies.find(id), lambda _, found: policy(found)),
     "wsp": _kind(WORKSPACES, lambda context, id: context.workspaces.find(id), lambda _, found: workspace(found)),

@@ -23,6 +23,10 @@ from resolvers.audit.mutations import AuditMutations
 from resolvers.audit.queries import AuditQueries
 from resolvers.audit.subscriptions import AuditSubscriptions
 from resolvers.audit.types import AuditEvent
+from resolvers.automations.mutations import AutomationMutations
+from resolvers.automations.queries import AutomationQueries
+from resolvers.automations.subscriptions import AutomationSubscriptions
+from resolvers.automations.types import Automation, AutomationRun
 from resolvers.billing.mutations import BillingMutations
 from resolvers.billing.queries import BillingQueries
 from resolvers.budgets import Budgets
@@ -41,6 +45,9 @@ from resolvers.files.queries import FileQueries
 from resolvers.identity.mutations import IdentityMutations
 from resolvers.identity.queries import ORGANIZATION, IdentityQueries
 from resolvers.identity.types import ApiKey, Organization
+from resolvers.integrations.mutations import IntegrationMutations
+from resolvers.integrations.queries import IntegrationQueries
+from resolvers.integrations.types import CodeHostConnection
 from resolvers.limits import MOST_TOKENS, Limits
 from resolvers.members.mutations import MemberMutations
 from resolvers.members.queries import MemberQueries
@@ -71,6 +78,9 @@ from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
 from resolvers.version_control.mutations import VersionControlMutations
 from resolvers.version_control.queries import VersionControlQueries
+from resolvers.webhooks.mutations import WebhookMutations
+from resolvers.webhooks.queries import WebhookQueries
+from resolvers.webhooks.types import WebhookDelivery, WebhookIntegration
 from resolvers.workspaces.mutations import WorkspaceMutations
 from resolvers.workspaces.queries import WorkspaceQueries
 from resolvers.workspaces.types import Session, Workspace
@@ -81,11 +91,13 @@ class Query(
     AdministrationQueries,
     AgentQueries,
     AuditQueries,
+    AutomationQueries,
     BillingQueries,
     EnvironmentQueries,
     FederationQueries,
     FileQueries,
     IdentityQueries,
+    IntegrationQueries,
     MemberQueries,
     OrganizationQueries,
     PolicyQueries,
@@ -95,6 +107,7 @@ class Query(
     SystemQueries,
     TerminalQueries,
     TokenQueries,
+    WebhookQueries,
     VersionControlQueries,
     WorkspaceQueries,
 ):
@@ -109,11 +122,13 @@ class Query(
 class Mutation(
     AgentMutations,
     AuditMutations,
+    AutomationMutations,
     BillingMutations,
     EnvironmentMutations,
     FederationMutations,
     FileMutations,
     IdentityMutations,
+    IntegrationMutations,
     MemberMutations,
     OrganizationMutations,
     PolicyMutations,
@@ -122,6 +137,7 @@ class Mutation(
     SsoMutations,
     TerminalMutations,
     TokenMutations,
+    WebhookMutations,
     VersionControlMutations,
     WorkspaceMutations,
 ):
@@ -129,7 +145,9 @@ class Mutation(
 
 
 @strawberry.type(description="Everything that can be watched. Each stream resumes with `after` and tells its gaps.")
-class Subscription(AuditSubscriptions, EnvironmentSubscriptions, PolicySubscriptions, TerminalSubscriptions):
+class Subscription(
+    AuditSubscriptions, AutomationSubscriptions, EnvironmentSubscriptions, PolicySubscriptions, TerminalSubscriptions
+):
     pass
 
 
@@ -179,6 +197,30 @@ _DIRECTIVES = (DirectivesExtension, DirectivesExtensionSync)
 CACHED_DOCUMENTS = 256
 
 
+#: What has an id, and is found by `node`.
+_NODES: list[type] = [
+    Agent,
+    ApiKey,
+    Approval,
+    AuditEvent,
+    Automation,
+    AutomationRun,
+    CodeHostConnection,
+    Environment,
+    FederationProvider,
+    Invitation,
+    Member,
+    Organization,
+    Policy,
+    PullRequest,
+    Session,
+    Terminal,
+    WebhookDelivery,
+    WebhookIntegration,
+    Workspace,
+]
+
+
 @cache
 def build_schema(*, production: bool = False) -> SoundstageSchema:
     """The schema as it is served; without introspection in production."""
@@ -197,22 +239,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[
-            Agent,
-            Approval,
-            AuditEvent,
-            Environment,
-            ApiKey,
-            FederationProvider,
-            Organization,
-            Member,
-            Invitation,
-            Policy,
-            Terminal,
-            PullRequest,
-            Session,
-            Workspace,
-        ],
+        types=_NODES,
         directives=[rest],
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_compat import openapi_terminals
 from rest_compat.openapi_words import REASONS, tag
-from rest_compat.webhooks import described as webhook
+from rest_compat.webhooks import described as webhooks
 
 Schema = dict[str, Any]
 
@@ -16,7 +16,7 @@ def others() -> Schema:
     return {
         "/metrics": _metrics(),
         "/v1/audit/export": _audit_export(),
-        "/v1/billing/webhook": webhook(),
+        **webhooks(),
         openapi_terminals.SOCKET_PATH: openapi_terminals.socket(),
         openapi_terminals.RECORDING_PATH: openapi_terminals.recording(),
     }

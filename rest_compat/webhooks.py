@@ -35,9 +35,8 @@ class Webhook:
 
     name: str
     api: str
-    header: str
-    #: Body, signature, request id -> whether the event is new.
-    take: Callable[[bytes, str, str], Awaitable[bool]]
+    #: Request, body, request id -> whether the event is new.
+    take: Callable[[Request, bytes, str], Awaitable[bool]]
 
     async def answer(self, request: Request) -> Response:
         """200 for an event that is done, new or not; whoever sends it tries again after anything else."""
@@ -45,7 +44,7 @@ class Webhook:
         request_id, dialect = request.scope.get(REQUEST_ID, ""), DIALECTS[self.api]
         answered = Answered(request_id)
         try:
-            new = await self.take(await _body(request), request.headers.get(self.header, ""), request_id)
+            new = await self.take(request, await _body(request), request_id)
             status, body = 200, dialect.success({"received": True, "duplicate": not new}, answered)
         except SoundstageError as error:
             status, body = error.status, dialect.failure(error, answered)
@@ -70,39 +69,77 @@ async def _body(request: Request) -> bytes:
 
 
 def described() -> dict[str, Any]:
-    """The billing webhook in OpenAPI."""
+    """These routes in OpenAPI."""
+    taken = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+    return {
+        path: {"post": {**operation, "security": [], "requestBody": taken}}
+        for path, operation in {"/v1/billing/webhook": _billing(), "/api/v1/webhooks/incoming": _incoming()}.items()
+    }
+
+
+def _billing() -> dict[str, Any]:
+    signature = _parameter(
+        "Stripe-Signature",
+        "header",
+        "`t=<unix seconds>,v1=<hex>`: HMAC-SHA256 over `<t>.<body>`, at most five minutes old.",
+    )
+    return {
+        "operationId": "TakeBillingEvent",
+        "summary": "Billing webhook endpoint",
+        "description": "Takes an event of the billing provider, once: what comes again is answered with "
+        "`duplicate: true` and changes nothing.",
+        "tags": ["MicroStax: organization"],
+        "parameters": [{**signature, "required": True}],
+        "responses": _responses("microstax", _REASONS),
+    }
+
+
+def _incoming() -> dict[str, Any]:
+    return {
+        "operationId": "TakeIncomingWebhook",
+        "summary": "Incoming webhook receiver",
+        "description": "Takes an event of a code host or of anybody else, once: what comes again is answered with "
+        "`duplicate: true` and changes nothing. The integration (`createWebhookIntegration`, direction `incoming`) "
+        "says by which scheme the body is signed, and with which secret. Events trigger automations.",
+        "tags": ["Sursakit: integrations"],
+        "parameters": [
+            {**_parameter("integration", "query", "The integration's id; no secret."), "required": True},
+            *(_parameter(name, "header", text) for name, text in _SIGNATURES.items()),
+        ],
+        "responses": _responses(
+            "sursakit",
+            _REASONS
+            | {
+                400: "The body is not JSON.",
+                401: "The signature is not valid.",
+                404: "No enabled integration takes webhooks under this id.",
+            },
+        ),
+    }
+
+
+_SIGNATURES = {
+    "X-Hub-Signature-256": "GitHub's: `sha256=<hex>`, HMAC-SHA256 over the body.",
+    "X-Hub-Signature": "Bitbucket's: `sha256=<hex>`, HMAC-SHA256 over the body.",
+    "X-Gitlab-Token": "GitLab's: the secret itself.",
+    "webhook-id": "Standard Webhooks: the event's id.",
+    "webhook-timestamp": "Standard Webhooks: Unix seconds, at most five minutes old.",
+    "webhook-signature": "Standard Webhooks: `v1,<base64>`, HMAC-SHA256 over `<id>.<timestamp>.<body>`.",
+}
+
+
+def _parameter(name: str, where: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": False, "description": description, "schema": {"type": "string"}}
+
+
+def _responses(api: str, reasons: dict[int, str]) -> dict[str, Any]:
     done = {
         "type": "object",
         "properties": {"received": {"type": "boolean"}, "duplicate": {"type": "boolean"}},
         "required": ["received", "duplicate"],
         "additionalProperties": False,
     }
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/MicrostaxError"}}}
-    signature = {
-        "name": "Stripe-Signature",
-        "in": "header",
-        "required": True,
-        "description": "`t=<unix seconds>,v1=<hex>`: HMAC-SHA256 over `<t>.<body>`, at most five minutes old.",
-        "schema": {"type": "string"},
-    }
-    return {
-        "post": {
-            "operationId": "TakeBillingEvent",
-            "summary": "Billing webhook endpoint",
-            "description": "Takes an event of the billing provider, once: what comes again is answered with "
-            "`duplicate: true` and changes nothing.",
-            "tags": ["MicroStax: organization"],
-            "security": [],
-            "parameters": [signature],
-            "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
-            "responses": {
-                "200": {
-                    "description": "The event is done.",
-                    "content": {
-                        "application/json": {"schema": DIALECTS["microstax"].success_schema(done, paged=False)}
-                    },
-                },
-                **{str(status): {"description": text, "content": error} for status, text in _REASONS.items()},
-            },
-        }
-    }
+    body = {"application/json": {"schema": DIALECTS[api].success_schema(done, paged=False)}}
+    error = {"application/json": {"schema": {"$ref": f"#/components/schemas/{api.capitalize()}Error"}}}
+    failures = {str(status): {"description": text, "content": error} for status, text in reasons.items()}
+    return {"200": {"description": "The event is done.", "content": body}, **failures}

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -13,6 +14,7 @@ import structlog
 from app.database.changes import Database
 from app.settings import Settings
 from tests.support.clock import MockClock
+from tests.support.code_hosts import code_hosts
 from tests.support.databases import KINDS, Databases
 from tests.support.live import LiveServer
 from tests.support.serving import Served
@@ -91,7 +93,8 @@ async def serve(databases: Databases, tmp_path: Path, kind: str) -> AsyncIterato
 
         async def start(**settings: object) -> Served:
             data_dir = tmp_path / f"data-{len(list(tmp_path.iterdir()))}"
-            given = {"data_dir": data_dir, "database_url": await databases.url(kind, data_dir), **settings}
+            url = await databases.url(kind, data_dir)
+            given = {"data_dir": data_dir, "database_url": url, **_code_hosts(), **settings}
             return await stack.enter_async_context(Served(Settings(**given)))
 
         yield start
@@ -101,9 +104,21 @@ async def serve(databases: Databases, tmp_path: Path, kind: str) -> AsyncIterato
 async def shared(databases: Databases, kind: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """One server for all tests of a module, which keep apart by `await shared.newcomer()`."""
     data_dir = tmp_path_factory.mktemp("shared") / "data"
-    settings = Settings(data_dir=data_dir, database_url=await databases.url(kind, data_dir))
-    async with Served(settings) as started:
+    url = await databases.url(kind, data_dir)
+    async with Served(Settings(data_dir=data_dir, database_url=url, **_code_hosts())) as started:
         yield started
+
+
+def _code_hosts() -> dict[str, Any]:
+    """Those on this machine: no test asks anybody else's."""
+    hosts = code_hosts()
+    return {
+        "allow_private_code_hosts": True,
+        "github_url": hosts.github,
+        "gitlab_url": hosts.gitlab,
+        "bitbucket_url": hosts.bitbucket,
+        "dockerhub_url": hosts.dockerhub,
+    }
 
 
 @pytest.fixture
@@ -115,5 +130,5 @@ async def server(serve: Callable[..., Awaitable[Served]]) -> Served:
 @pytest.fixture
 def live(databases: Databases, tmp_path: Path) -> Iterator[LiveServer]:
     """A server that listens on a port of this machine, on SQLite."""
-    with LiveServer(Settings(data_dir=tmp_path / "data", database_url="")) as started:
+    with LiveServer(Settings(data_dir=tmp_path / "data", database_url="", **_code_hosts())) as started:
         yield started

@@ -20,6 +20,7 @@ from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
 from app.identity import keys
 from app.identity.service import LAST_USED_EVERY, check_scopes
+from app.outbox.service import announce
 
 LARGEST_METADATA = 16 * 1024
 LONGEST_NAME, LONGEST_DESCRIPTION = 100, 2_000
@@ -164,7 +165,11 @@ class Agents:
 
     async def _become(self, agent_id: str, status: AgentStatus) -> Agent:
         found = await self._open(agent_id)
-        return found if found.status is status else self._change(found, status=status)
+        if found.status is status:
+            return found
+        if status is AgentStatus.SUSPENDED:
+            announce(self.work, "agent.suspended", {"id": found.id, "name": found.name})
+        return self._change(found, status=status)
 
     async def _open(self, agent_id: str) -> Agent:
         found = await self.get(agent_id)

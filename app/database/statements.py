@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Delete, Insert, Select, Table, Update, bindparam, delete, insert, select, update
+from sqlalchemy import Delete, Insert, Select, Table, Update, bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
@@ -156,6 +156,11 @@ def readable(model: type[SQLModel]) -> Select[Any]:
     """All rows that the actor may read: the start of every query. The unit of work fills in the organization."""
     rows = table(model)
     return select(rows).where(rows.c[ORGANIZATION] == bindparam(ORGANIZATION))
+
+
+def counted(rows: Select[Any]) -> Select[Any]:
+    """How many rows a query has, as `count`."""
+    return rows.with_only_columns(func.count().label("count"), maintain_column_froms=True)
 
 
 def everywhere(model: type[SQLModel]) -> Select[Any]:

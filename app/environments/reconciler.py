@@ -21,6 +21,7 @@ from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
 from app.engines.base import EngineUnavailable, StaleEpoch
 from app.environments import repository
+from app.environments.announcing import tell_reached
 from app.environments.lifecycle import Lifecycle, News, Outcome
 from app.environments.models import Environment, EnvironmentStatus, EventKind, UnitRecord
 
@@ -231,6 +232,7 @@ class Reconciler:
         _write_units(work, units, outcome)
         for news in outcome.news:
             _write_news(work, after, news, self.clock())
+        tell_reached(work, before, after)
         if outcome.news:
             work.write(repository.TRIM_EVENTS, environment_id=after.id)
             work.after_commit(lambda: self.events.notify(after.id))

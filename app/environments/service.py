@@ -19,6 +19,7 @@ from app.core.vault import Vault
 from app.database.unit_of_work import UnitOfWork
 from app.engines.base import Engine, EngineRefused, Isolation, IsolationUnavailable, LogBatch
 from app.environments import repository
+from app.environments.announcing import tell_created
 from app.environments.errors import (
     BadDuration,
     BadName,
@@ -178,6 +179,7 @@ class Environments:
         )
         self.work.write(repository.ADD, **environment.__dict__)
         self._tell(environment, "Creation requested")
+        tell_created(self.work, environment)
         return environment
 
     async def update(

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from app.core.actor import Actor
-from app.core.clock import Clock, now
+from app.core.clock import Clock, now, rfc3339
 from app.core.errors import Forbidden, NotFound
 from app.core.ids import new_id
 from app.core.paging import NEWEST, Page
 from app.core.streams import Wakeups
 from app.database.unit_of_work import UnitOfWork
+from app.outbox.service import announce as announce_to_others
 from app.policies import document, repository
 from app.policies.arguments import kept
 from app.policies.call import Call
@@ -67,7 +68,19 @@ def ask(work: UnitOfWork, call: Call, arguments_hash: str, asking: Sequence[Plac
         expires_at=call.at + timedelta(seconds=seconds),
     )
     work.write(repository.ADD_APPROVAL, **approval.__dict__)
+    _tell(work, approval)
     return approval
+
+
+def _tell(work: UnitOfWork, approval: Approval) -> None:
+    data = {
+        "id": approval.id,
+        "agentId": approval.agent_id,
+        "action": approval.action,
+        "resource": approval.resource,
+        "expiresAt": rfc3339(approval.expires_at),
+    }
+    announce_to_others(work, "approval.requested", data, organization_id=approval.organization_id)
 
 
 class Approvals:

@@ -16,8 +16,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, KeySet
 
 from app.core.errors import SoundstageError
-from app.federation.errors import ProviderRefused, SyncFailed
-from app.federation.fetching import MOST_KEYS, ask, checked_url
+from app.federation.errors import ProviderRefused
+from app.federation.fetching import MOST_KEYS, PRIVATE, checked_url
+from app.outbound.asking import Question, ask
+from app.outbound.errors import PrivateAddress, Unreachable
 from app.sso.errors import SsoIssuerRefused, SsoProviderUnavailable
 
 log = structlog.get_logger(__name__)
@@ -107,14 +109,14 @@ class Providers:
     ) -> tuple[int, bytes]:
         """Status and body of an endpoint's answer; raises `SsoProviderUnavailable`."""
         try:
-            status, body = await ask(
-                url, allow_private=self.allow_private, seconds=TIMEOUT_SECONDS, headers=headers, form=form
-            )
-        except SyncFailed as failure:
+            answer = await ask(_question(url, headers or {}, form), allow_private=self.allow_private)
+        except PrivateAddress as failure:
+            raise _unavailable(url, PRIVATE) from failure
+        except Unreachable as failure:
             raise _unavailable(url, str(failure)) from failure
-        if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise _unavailable(url, f"It answered with status {status}.")
-        return status, body
+        if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise _unavailable(url, f"It answered with status {answer.status}.")
+        return answer.status, answer.body
 
     def _entry(self, issuer: str) -> _Known:
         if issuer not in self._known and len(self._known) >= MOST_PROVIDERS:
@@ -155,6 +157,14 @@ class Providers:
             if isinstance(text, str) and _is_safe(httpx.URL(text), self.allow_private):
                 return text
         raise _unavailable(str(found["issuer"]), f"Its configuration has no usable {name}.")
+
+
+def _question(url: str, headers: Mapping[str, str], form: str | None) -> Question:
+    sent = {"Accept": "application/json", **headers}
+    if form is None:
+        return Question(url, headers=sent, seconds=TIMEOUT_SECONDS)
+    sent["Content-Type"] = "application/x-www-form-urlencoded"
+    return Question(url, "POST", sent, form.encode(), TIMEOUT_SECONDS)
 
 
 def read_json(body: bytes, otherwise: Callable[[], SoundstageError]) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, Integer, bindparam, func
+from sqlalchemy import BindParameter, Integer, bindparam
 
 from app.database.statements import (
     adding,
     adding_or_leaving,
     change,
     changing,
+    counted,
     everywhere,
     readable,
     removing,
@@ -62,9 +63,7 @@ SESSION_OF_BRANCH = statement(
     Session,
 )
 SESSIONS_COUNT = statement(
-    readable(SessionTable)
-    .with_only_columns(func.count().label("count"))
-    .where(_session.workspace_id == bindparam("workspace_id")),
+    counted(readable(SessionTable).where(_session.workspace_id == bindparam("workspace_id"))),
     dict[str, Any],
 )
 ADD_SESSION = change(adding(SessionTable))

@@ -244,7 +244,9 @@ class StreamGap:
 
 @strawberry.type(description="The end of a stream; nothing follows.")
 class StreamEnd:
-    reason: str = strawberry.field(description="Why it ended: `terminated` when the environment is gone.")
+    reason: str = strawberry.field(
+        description="Why it ended: `terminated` when the environment is gone, what became of it when a run is over."
+    )
 
 
 @strawberry.type(description="A step in the life of an environment, a gap, or the end.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Annotated
 
 import strawberry
@@ -90,5 +89,5 @@ def _data(text: str | None, encoded: str | None) -> bytes:
             raise InvalidRequest("The text holds half of a surrogate pair, which no file can hold.") from None
     try:
         return base64.b64decode(encoded or "", validate=True)
-    except binascii.Error:
+    except ValueError:  # also what is no ASCII
         raise InvalidRequest("`base64` is not base64.") from None

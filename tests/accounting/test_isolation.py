@@ -55,7 +55,19 @@ ROUTES_NAMING = [
 _IDS = {"id", "userId", "eventId", "organizationId", "workspaceId", "sessionId"}
 #: One of each kind that can be told by a list.
 EVERYTHING = Sample(
-    needs=("member", "invitation", "role", "provider", "governed", "connection", "work_session", "terminal")
+    needs=(
+        "member",
+        "invitation",
+        "role",
+        "provider",
+        "governed",
+        "connection",
+        "work_session",
+        "terminal",
+        "webhook",
+        "code_host",
+        "automation",
+    )
 )
 
 
@@ -215,7 +227,8 @@ async def _state(owner: Client, known: Facts) -> Any:
     sso = "ssoConnections { id version domains { id verifiedAt } }"
     workspaces = "workspaces { nodes { id version } } sessions { nodes { id version } }"
     governed = "agents { nodes { id status version } } policies { nodes { id version } }"
-    query = f"query ($id: ID!) {{ {environment} {people} {keys} {governed} {sso} {workspaces} }}"
+    hooks = "webhookIntegrations { nodes { id version } } codeHostConnections { id version }"
+    query = f"query ($id: ID!) {{ {environment} {people} {keys} {governed} {sso} {workspaces} {hooks} }}"
     if "environment" not in known.known:
         query = query.replace("($id: ID!)", "").replace(environment, "")
     return await owner.data(query, {"id": known.environment} if "environment" in known.known else {})

@@ -109,11 +109,13 @@ async def test_a_reading_key_does_not_write(shared: Served, name: str) -> None:
 
 
 def _given_away(name: str) -> list[str]:
-    """What an operation takes beside its own scope: nobody gives away more than they have, and only an agent itself
-    settles what it used without being permitted to write policies."""
+    """What an operation takes beside its own scope: nobody gives away more than they have, and an automation takes what
+    its action takes; only an agent itself settles what it used without being permitted to write policies."""
     beside = {
         "Mutation.createApiKey": ["environments:read"],
         "Mutation.enrollAgent": ["*"],
+        "Mutation.createAutomation": ["environments:write"],
+        "Mutation.runAutomation": ["integrations:write"],
         "Mutation.settleUsage": ["policies:write"],
     }
     return beside.get(name, [])

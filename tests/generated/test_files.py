@@ -95,6 +95,7 @@ def test_the_openapi_document_lists_every_route_once() -> None:
         (operation.method.lower(), operation.path) for operation in OPERATIONS.values() if not operation.is_stream
     }
     others = {("get", "/metrics"), ("get", "/v1/audit/export"), ("post", "/v1/billing/webhook")}
+    others |= {("post", "/api/v1/webhooks/incoming")}
     assert listed == routes | others | {("get", "/v1/terminals/{id}/recording")}
 
 

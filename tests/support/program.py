@@ -19,6 +19,8 @@ import httpx
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+#: No test asks anybody else's servers: these addresses are refused before anything is sent.
+ELSEWHERE = {f"SOUNDSTAGE_{name}_URL": "https://127.0.0.1:9" for name in ("GITHUB", "GITLAB", "BITBUCKET", "DOCKERHUB")}
 COMMAND = [sys.executable, "-m", "app.cli.main"]
 
 
@@ -59,6 +61,7 @@ class Program:
             self.process = subprocess.Popen(
                 [*COMMAND, "serve", "--host", "127.0.0.1", "--port", str(self.port), "--data-dir", str(self.data_dir)],
                 cwd=ROOT,
+                env={**ELSEWHERE, **os.environ},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -19,8 +19,10 @@ from rest_compat.operations import RestOperation
 from rest_compat.service import operations as load
 from tests.support import preparations
 from tests.support.samples import (
+    automations,
     environments,
     governance,
+    integrations,
     organization,
     people,
     pull_requests,
@@ -41,8 +43,10 @@ SIGNING_IN = {"signIn", "refreshSession", "acceptInvitation", "resetPassword", "
 
 #: Each has SAMPLES and ROUTE_SAMPLES; and PREPARATIONS, where its samples need something of its own.
 DOMAINS: tuple[Any, ...] = (
+    automations,
     environments,
     governance,
+    integrations,
     organization,
     people,
     terminals,
@@ -155,6 +159,7 @@ def sampled(samples: dict[str, Any], names: Any) -> Iterator[str]:
 
 
 _CHANGING = [
+    (re.compile(r"\bwhsec_[0-9A-Za-z+/=]+"), "<secret>"),
     (re.compile(r"\b([a-z]{2,8})_[0-9a-z]{26}"), r"\1_"),
     (re.compile(r"\b(sk_live|rt|sos|inv_token|reset)_[0-9A-Za-z_-]{30,}"), r"\1_"),
     (re.compile(r"\b(sk_live)_[0-9A-Za-z]{4}\b"), r"\1_"),

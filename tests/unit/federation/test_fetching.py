@@ -22,9 +22,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from app.core.clock import now
-from app.federation import fetching
 from app.federation.errors import SyncFailed
-from app.federation.fetching import MOST_BYTES, fetch_keys, is_public
+from app.federation.fetching import fetch_keys
+from app.outbound import addresses, asking
+from app.outbound.addresses import is_public
+from app.outbound.asking import MOST_BYTES
+from app.outbound.errors import Unreachable
 from tests.support.tokens import Pair
 
 pytestmark = pytest.mark.anyio
@@ -94,7 +97,7 @@ async def test_a_name_with_one_private_address_is_refused(monkeypatch: pytest.Mo
 
 async def test_a_name_is_resolved_once_and_the_checked_address_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that points elsewhere at the second look gains nothing: there is none."""
-    monkeypatch.setattr(fetching, "is_public", lambda address: True)
+    monkeypatch.setattr(addresses, "is_public", lambda address: True)
     with _serving(_answer({"keys": [PAIR.classical_jwk]})) as server:
         looks = _resolve(monkeypatch, [["127.0.0.1"], ["10.255.255.1"]])
 
@@ -110,7 +113,7 @@ async def test_the_certificate_has_to_be_for_the_name_though_the_address_is_aske
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str, accepted: bool
 ) -> None:
     certificate = _certificate(tmp_path, named)
-    monkeypatch.setattr(fetching, "_trust", lambda: ssl.create_default_context(cafile=certificate))
+    monkeypatch.setattr(asking, "trust", lambda: ssl.create_default_context(cafile=certificate))
     with _serving(_answer({"keys": [PAIR.classical_jwk]}), certificate) as server:
         _resolve(monkeypatch, [["127.0.0.1"]])
         url = f"https://provider.example:{server.port}/jwks"
@@ -177,9 +180,11 @@ async def test_an_answer_that_is_not_taken(name: str) -> None:
 async def test_a_provider_that_does_not_answer_holds_nobody_up() -> None:
     silent = socket.create_server(("127.0.0.1", 0))
 
-    with silent, pytest.raises(SyncFailed, match=r"did not answer|cannot be reached"):
+    question = asking.Question(f"http://127.0.0.1:{silent.getsockname()[1]}/", seconds=0.1)
+
+    with silent, pytest.raises(Unreachable, match=r"did not answer|cannot be reached"):
         async with asyncio.timeout(5):
-            await fetching.ask(f"http://127.0.0.1:{silent.getsockname()[1]}/", allow_private=True, seconds=0.1)
+            await asking.ask(question, allow_private=True)
 
 
 async def test_a_provider_that_is_not_there() -> None:

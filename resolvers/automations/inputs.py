@@ -1,0 +1,105 @@
+"""What clients say about automations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+from strawberry.scalars import JSON
+
+from app.automations.service import Action, checked_action
+from app.automations.triggers import Trigger, checked_trigger
+from resolvers.automations.types import AutomationActionKind
+from resolvers.scalars import BlueprintDocument, Duration
+
+
+@strawberry.input(description="What makes an automation run: `cron`, or `events`.")
+class AutomationTriggerInput:
+    cron: str | None = strawberry.field(
+        default=None,
+        description="A schedule: five fields, as cron has them: `30 9 * * 1-5`. What falls into an hour that is left "
+        "out when the clock changes runs right after it; what falls into an hour that comes twice runs once. What was "
+        "missed while no server ran is run once.",
+    )
+    time_zone: str | None = strawberry.field(
+        default=None, description="The schedule's time zone, as IANA names it: `Europe/Berlin`; `UTC` by default."
+    )
+    events: list[str] | None = strawberry.field(
+        default=None,
+        description="Types of events: those of `webhookEventTypes`, `environment.*` for all of a part, and those of "
+        "incoming webhooks: `incoming.github.push`, `incoming.*`.",
+    )
+    filter: JSON | None = strawberry.field(
+        default=None,
+        description='What the events\' data has to have, by path: `{"body.ref": "refs/heads/main"}`; a list of values '
+        "means any of them. At most 20 conditions.",
+    )
+
+
+@strawberry.input(
+    description="What an automation does. Text that begins with `$event.` stands for what the event's data has at that "
+    "path: `$event.id`."
+)
+class AutomationActionInput:
+    kind: AutomationActionKind = strawberry.field(description="Which of the actions.")
+    blueprint: BlueprintDocument | None = strawberry.field(
+        default=None, description="`CREATE_ENVIRONMENT`: the Blueprint; without secrets."
+    )
+    name: str | None = strawberry.field(default=None, description="`CREATE_ENVIRONMENT`: the environment's name.")
+    auto_shutdown: Duration | None = strawberry.field(
+        default=None, description="`CREATE_ENVIRONMENT`: when it stops by itself, counted from when it is ready."
+    )
+    environment_id: strawberry.ID | None = strawberry.field(
+        default=None, description="`STOP_`, `RESUME_` and `DELETE_ENVIRONMENT`: which one."
+    )
+    url: str | None = strawberry.field(
+        default=None,
+        description="`CALL`: the address, http or https. It is signed as webhooks are; private addresses are refused.",
+    )
+    method: str | None = strawberry.field(
+        default=None, description="`CALL`: `POST`, `PUT`, `PATCH`, `DELETE` or `GET`; `POST` by default."
+    )
+    body: JSON | None = strawberry.field(
+        default=None, description="`CALL`: the JSON that is sent; by default what made it run."
+    )
+
+
+@strawberry.input(description="An automation to make.")
+class CreateAutomationInput:
+    name: str = strawberry.field(description="1 to 100 characters.")
+    description: str | None = strawberry.field(default=None, description="What it is for.")
+    trigger: AutomationTriggerInput = strawberry.field(description="What makes it run.")
+    action: AutomationActionInput = strawberry.field(description="What it does.")
+    enabled: bool | None = strawberry.field(default=None, description="Whether it runs; true by default.")
+
+
+@strawberry.input(description="What of an automation can change. What is left out stays as it is.")
+class UpdateAutomationInput:
+    name: str | None = strawberry.field(default=None, description="1 to 100 characters.")
+    description: str | None = strawberry.field(default=None, description="What it is for.")
+    trigger: AutomationTriggerInput | None = strawberry.field(
+        default=None, description="Takes the place of the trigger. From then on it runs in your rights."
+    )
+    action: AutomationActionInput | None = strawberry.field(
+        default=None, description="Takes the place of the action. From then on it runs in your rights."
+    )
+
+
+def trigger_of(given: AutomationTriggerInput) -> Trigger:
+    """The trigger; raises what `checked_trigger` raises."""
+    condition: Any = given.filter
+    return checked_trigger(given.cron, given.time_zone, given.events, condition)
+
+
+def action_of(given: AutomationActionInput) -> Action:
+    """The action; raises `BadAction`."""
+    arguments: dict[str, Any] = {
+        "blueprint": given.blueprint,
+        "name": given.name,
+        "auto_shutdown": given.auto_shutdown,
+        "environment_id": given.environment_id,
+        "url": given.url,
+        "method": given.method,
+        "body": given.body,
+    }
+    return checked_action(given.kind, arguments)
