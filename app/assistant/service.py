@@ -1,0 +1,414 @@
+"""Chats: asking, watching the answer, stopping it, and what was said."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.assistant import repository
+from app.assistant.answering import Answering
+from app.assistant.catalogue import Catalogue, counter
+from app.assistant.conversation import (
+    ATTACHMENT_PATH,
+    LONGEST_ID,
+    MOST_MESSAGES,
+    attachment_ids,
+    checked,
+    for_model,
+    title_of,
+)
+from app.assistant.endpoints import Model
+from app.assistant.errors import (
+    AnswerRunning,
+    AttachmentInvalid,
+    AttachmentTooLarge,
+    MessagesInvalid,
+    TooManyAnswers,
+)
+from app.assistant.models import (
+    Answer,
+    AnswerStatus,
+    Attachment,
+    Chat,
+    ChatKind,
+    ChatMessage,
+    MessageRole,
+)
+from app.assistant.parts import AssistantParts
+from app.assistant.prompts import system_prompt
+from app.assistant.recording import LEASE, Recorder
+from app.assistant.tools import Toolbox, ToolContext
+from app.core.actor import Actor
+from app.core.errors import Conflict, InvalidRequest, NotFound
+from app.core.ids import new_id
+from app.core.paging import NEWEST, Page
+from app.core.streams import End, Gap, Items, follow
+from app.database.unit_of_work import UnitOfWork
+
+#: Answers of one organization at once.
+MOST_OF_ORGANIZATION = 20
+PARTS_AT_ONCE = 500
+LARGEST_ATTACHMENT = 2 * 1024 * 1024
+MOST_ATTACHED_BYTES = 50 * 1024 * 1024
+MOST_ATTACHMENTS = 100
+LONGEST_TITLE = 200
+#: What was not on the page when the server that made an answer ended.
+LOST = "lost"
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the assistant."""
+
+    chat_id: str
+    #: UI messages: they continue the chat from where the first of them stands in it, or at its end.
+    messages: Any
+    kind: ChatKind = ChatKind.CHAT
+    model: str = ""
+    workspace_id: str = ""
+    session_id: str = ""
+
+
+class Chats:
+    """The actor's own chats."""
+
+    def __init__(self, work: UnitOfWork, actor: Actor, parts: AssistantParts, request_id: str = "") -> None:
+        self.work, self.actor, self.parts, self.request_id = work, actor, parts, request_id
+        self.owner_id = actor.user_id or actor.agent_id
+        self.catalogue = Catalogue(work, parts.vault, allow_private=parts.allow_private_models)
+
+    # Reading.
+
+    async def find(self, chat_id: str) -> Chat | None:
+        """One chat, by its id or by what its client calls it."""
+        return await self.work.one(repository.CHAT, id=chat_id, owner_id=self.owner_id)
+
+    async def get(self, chat_id: str) -> Chat:
+        """The same; raises `NotFound`."""
+        found = await self.find(chat_id)
+        if found is None:
+            raise NotFound()
+        return found
+
+    async def page(self, limit: int, before: str | None, *, workspace_id: str = "", session_id: str = "") -> Page[Chat]:
+        """Chats from the newest on."""
+        found = await self.work.all(
+            repository.PAGE_BEFORE,
+            owner_id=self.owner_id,
+            before=before or NEWEST,
+            workspace_id=workspace_id,
+            session_id=session_id,
+            limit=limit + 1,
+        )
+        return Page(found[:limit], len(found) > limit)
+
+    async def messages(self, chat_ids: Sequence[str]) -> list[list[ChatMessage]]:
+        """The messages of each of these chats, with one statement."""
+        found: dict[str, list[ChatMessage]] = {chat_id: [] for chat_id in chat_ids}
+        for message in await self.work.all(repository.MESSAGES_OF, chats=list(found)):
+            found[message.chat_id].append(message)
+        return [found[chat_id] for chat_id in chat_ids]
+
+    async def answer(self, answer_id: str) -> Answer:
+        """One answer; raises `NotFound`."""
+        found = await self.work.one(repository.ANSWER, id=answer_id, owner_id=self.owner_id)
+        if found is None:
+            raise NotFound()
+        return found
+
+    async def running(self, chat: Chat) -> Answer | None:
+        """The answer under way in a chat."""
+        if not chat.answer_id:
+            return None
+        found = await self.answer(chat.answer_id)
+        return None if found.status is not AnswerStatus.RUNNING or self._is_lost(found) else found
+
+    async def watch(self, answer_id: str, after: int) -> AsyncIterator[tuple[int, dict[str, Any]] | Gap | End]:
+        """The parts of an answer behind a position, then those to come, until its end."""
+
+        async def load(position: int) -> Items[dict[str, Any]]:
+            answer = await self.answer(answer_id)
+            found = await self.work.all(
+                repository.PARTS_AFTER, answer_id=answer_id, after=position, limit=PARTS_AT_ONCE
+            )
+            items = [(row.position, row.part) for row in found]
+            if found and len(found) == PARTS_AT_ONCE:
+                return Items(items)
+            if answer.status is not AnswerStatus.RUNNING:
+                return Items(items, End(str(answer.status)))
+            return Items(items, End(LOST) if not found and self._is_lost(answer) else None)
+
+        await self.answer(answer_id)
+        async for item in follow(load, self.parts.wakeups, answer_id, after):
+            yield item
+
+    # Asking.
+
+    async def ask(self, question: Question) -> Answer:
+        """Begins an answer, once the transaction is committed."""
+        model = await self.catalogue.choose(question.model)
+        given = checked(question.messages)
+        if given[-1]["role"] is not MessageRole.USER:
+            raise MessagesInvalid("The last message has to be a user's.")
+        await self._check_room()
+        chat = await self._chat(question.chat_id, question.kind, title_of(given))
+        await self._let_go(chat)
+        stored = await self._stored(chat)
+        messages = self._merge(chat, stored, given)
+        moment = self.parts.clock()
+        answer = Answer(
+            id=new_id("ans"),
+            organization_id=chat.organization_id,
+            chat_id=chat.id,
+            owner_id=self.owner_id,
+            model=model.id,
+            status=AnswerStatus.RUNNING,
+            lease_until=moment + LEASE,
+            created_at=moment,
+        )
+        place = {
+            "workspace_id": question.workspace_id or chat.workspace_id,
+            "session_id": question.session_id or chat.session_id,
+        }
+        changed = chat.changed(
+            **place, model=model.id, answer_id=answer.id, updated_at=moment, version=chat.version + 1
+        )
+        self._write(chat, changed, stored, messages)
+        self.work.write(repository.ADD_ANSWER, **answer.__dict__)
+        begin = await self._prepare(changed, answer, model, messages)
+        self.work.after_commit(lambda: self.parts.answers.begin(begin))
+        return answer
+
+    async def stop(self, chat_id: str) -> Chat:
+        """Stops the answer under way, if there is one."""
+        chat = await self.get(chat_id)
+        if chat.answer_id:
+            self.work.write(repository.WANT_STOPPED, id=chat.answer_id)
+            self.work.after_commit(lambda: self.parts.answers.look(chat.answer_id))
+        return chat
+
+    async def save(
+        self,
+        chat_id: str,
+        *,
+        title: str | None = None,
+        messages: Any = None,
+        workspace_id: str | None = None,
+        session_id: str | None = None,
+    ) -> Chat:
+        """Makes or changes a chat; `messages` take the place of all that it has."""
+        given = [] if messages is None or messages == [] else checked(messages)
+        if title is not None and not 0 < len(title.strip()) <= LONGEST_TITLE:
+            raise InvalidRequest(f"A title has 1 to {LONGEST_TITLE} characters.")
+        chat = await self._chat(chat_id, ChatKind.CHAT, title_of(given))
+        await self._let_go(chat)
+        stored = await self._stored(chat)
+        kept = stored if messages is None else self._merge(chat, stored, given, whole=True)
+        changed = chat.changed(
+            title=chat.title if title is None else title.strip(),
+            workspace_id=chat.workspace_id if workspace_id is None else workspace_id,
+            session_id=chat.session_id if session_id is None else session_id,
+            answer_id="",
+            updated_at=self.parts.clock(),
+            version=chat.version + 1,
+        )
+        self._write(chat, changed, stored, kept)
+        return changed
+
+    async def delete(self, chat_id: str) -> Chat:
+        """Removes a chat with all that belongs to it; raises `AnswerRunning` while it answers."""
+        chat = await self.get(chat_id)
+        await self._let_go(chat)
+        for statement in (
+            repository.REMOVE_PARTS_OF_CHAT,
+            repository.REMOVE_ANSWERS_OF_CHAT,
+            repository.REMOVE_ATTACHMENTS_OF_CHAT,
+        ):
+            self.work.write(statement, chat_id=chat.id)
+        self.work.write(repository.REMOVE_MESSAGES, chat_id=chat.id, first=0)
+        self.work.write(repository.REMOVE, expect=1, otherwise=AnswerRunning(), id=chat.id, seen=chat.answer_id)
+        return chat
+
+    # Attachments.
+
+    async def attach(self, chat_id: str, name: str, media_type: str, data: str) -> Attachment:
+        """Keeps a file for a chat, which is made where it is not there yet."""
+        content = _content(name, media_type, data)
+        chat = await self._chat(chat_id, ChatKind.CHAT, "New chat")
+        [held] = await self.work.all(repository.ATTACHED, chat_id=chat.id)
+        if held["count"] >= MOST_ATTACHMENTS or held["bytes"] + len(content) > MOST_ATTACHED_BYTES:
+            raise AttachmentTooLarge(
+                f"A chat holds {MOST_ATTACHMENTS} attachments of {MOST_ATTACHED_BYTES // 2**20} MiB together."
+            )
+        if not chat.version:
+            self._write(chat, chat.changed(version=1), [], [])
+        attachment = Attachment(
+            id=new_id("att"),
+            organization_id=chat.organization_id,
+            owner_id=self.owner_id,
+            chat_id=chat.id,
+            name=name,
+            media_type=media_type,
+            size=len(content),
+            sha256=await self.parts.files.put(content),
+            created_at=self.parts.clock(),
+        )
+        self.work.write(repository.ADD_ATTACHMENT, **attachment.__dict__)
+        return attachment
+
+    async def attachment(self, attachment_id: str) -> Attachment | None:
+        """One attachment of the actor's own chats."""
+        return await self.work.one(repository.ATTACHMENT, id=attachment_id, owner_id=self.owner_id)
+
+    # Within.
+
+    def _is_lost(self, answer: Answer) -> bool:
+        return answer.status is AnswerStatus.RUNNING and answer.lease_until < self.parts.clock()
+
+    async def _check_room(self) -> None:
+        self.parts.answers.check_room()
+        [running] = await self.work.all(repository.RUNNING, moment=self.parts.clock())
+        if running["count"] >= MOST_OF_ORGANIZATION:
+            raise TooManyAnswers(f"Your organization has {MOST_OF_ORGANIZATION} answers under way, which is the most.")
+
+    async def _chat(self, chat_id: str, kind: ChatKind, title: str) -> Chat:
+        """The chat of this id; a new one, with version 0, where the client calls none so."""
+        if not 0 < len(chat_id) <= LONGEST_ID:
+            raise InvalidRequest(f"A chat's id has 1 to {LONGEST_ID} characters.")
+        found = await self.find(chat_id)
+        if found is not None:
+            return found
+        moment = self.parts.clock()
+        return Chat(
+            id=new_id("cht"),
+            organization_id=self.actor.organization_id,
+            owner_id=self.owner_id,
+            client_id=chat_id,
+            kind=kind,
+            title=title,
+            created_at=moment,
+            updated_at=moment,
+            version=0,
+        )
+
+    async def _let_go(self, chat: Chat) -> None:
+        """Raises `AnswerRunning`; an answer whose server is gone is ended."""
+        if not chat.answer_id:
+            return
+        if await self.running(chat) is not None:
+            raise AnswerRunning()
+        self.work.write(
+            repository.END, id=chat.answer_id, new_status=AnswerStatus.FAILED, moment=self.parts.clock()
+        )
+
+    async def _stored(self, chat: Chat) -> list[ChatMessage]:
+        return (await self.messages([chat.id]))[0] if chat.version else []
+
+    def _merge(
+        self, chat: Chat, stored: Sequence[ChatMessage], given: Sequence[dict[str, Any]], *, whole: bool = False
+    ) -> list[ChatMessage]:
+        """The conversation with what was given: what the assistant said stays as it was said."""
+        known = {message.id: message for message in stored}
+        first = 0 if whole else known[given[0]["id"]].position if given[0]["id"] in known else len(stored)
+        made = list(stored[:first])
+        if {message.id for message in made} & {message["id"] for message in given}:
+            raise MessagesInvalid("A message that follows has the id of one before.")
+        for message in given:
+            found = known.get(message["id"])
+            if found is None or found.role is not MessageRole.ASSISTANT:
+                found = ChatMessage(
+                    chat_id=chat.id,
+                    position=0,
+                    organization_id=chat.organization_id,
+                    created_at=found.created_at if found else self.parts.clock(),
+                    **message,
+                )
+            made.append(found.changed(position=len(made)))
+        if len(made) >= MOST_MESSAGES:
+            raise MessagesInvalid(f"A chat has at most {MOST_MESSAGES} messages. Begin another one.")
+        return made
+
+    def _write(
+        self, chat: Chat, changed: Chat, stored: Sequence[ChatMessage], messages: Sequence[ChatMessage]
+    ) -> None:
+        same = next((at for at, (a, b) in enumerate(zip(stored, messages, strict=False)) if a != b), None)
+        first = min(len(stored), len(messages)) if same is None else same
+        if chat.version:
+            self.work.write(
+                repository.CHANGE,
+                expect=1,
+                otherwise=AnswerRunning(),
+                seen=chat.answer_id,
+                known=chat.version,
+                **changed.__dict__,
+            )
+            if first < len(stored):
+                self.work.write(repository.REMOVE_MESSAGES, chat_id=chat.id, first=first)
+        else:
+            self.work.write(repository.ADD, otherwise=Conflict(), **changed.__dict__)
+        for message in messages[first:]:
+            self.work.write(repository.ADD_MESSAGE, otherwise=Conflict(), **message.__dict__)
+
+    async def _prepare(
+        self, chat: Chat, answer: Answer, model: Model, messages: Sequence[ChatMessage]
+    ) -> Answering:
+        parts, workflow = self.parts, chat.kind is ChatKind.WORKFLOW
+        registry = parts.drafts if workflow else parts.tools
+        database = self.work.database
+        toolbox = Toolbox(
+            registry,
+            lambda work: ToolContext(work, self.actor, parts.environments, chat.workspace_id, chat.session_id),
+            self.actor,
+            parts.policies,
+            self.request_id,
+        )
+        tools = registry.permitted(self.actor)
+        return Answering(
+            answer=answer,
+            model=model,
+            messages=for_model(system_prompt(chat, tools, parts.clock()), messages, await self._attached(messages)),
+            message_id=new_id("msg"),
+            position=len(messages),
+            recorder=Recorder(database, answer, parts.wakeups, parts.clock),
+            toolbox=toolbox,
+            tools=tools,
+            count=counter(database, self.actor, model.id, parts.usage, parts.clock),
+            drafts=workflow,
+        )
+
+    async def _attached(self, messages: Sequence[ChatMessage]) -> dict[str, dict[str, Any]]:
+        """What a model is sent of each attachment: images as they are, text as text."""
+        ids = attachment_ids(messages)
+        rows = await self.work.all(repository.ATTACHMENTS, owner_id=self.owner_id, ids=ids) if ids else []
+        found: dict[str, dict[str, Any]] = {}
+        for row in rows:
+            if row.media_type.startswith("image/"):
+                data = base64.b64encode(await self.parts.files.get(row.sha256)).decode()
+                found[row.id] = {"type": "image_url", "image_url": {"url": f"data:{row.media_type};base64,{data}"}}
+            elif row.media_type.startswith("text/") or row.media_type == "application/json":
+                text = (await self.parts.files.get(row.sha256)).decode(errors="replace")
+                found[row.id] = {"type": "text", "text": f"The file {row.name}:\n\n{text}"}
+        return found
+
+
+def attachment_url(attachment: Attachment) -> str:
+    """Where an attachment is read, and what messages refer to it by."""
+    return f"{ATTACHMENT_PATH}{attachment.id}"
+
+
+def _content(name: str, media_type: str, data: str) -> bytes:
+    if not 0 < len(name) <= LONGEST_TITLE or any(ord(each) < 32 or each in '/\\"' for each in name):
+        raise AttachmentInvalid(f"The name has 1 to {LONGEST_TITLE} characters, and none of / \\ \".")
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        raise AttachmentInvalid("The media type is one such as `image/png`, in lower case and without parameters.")
+    if len(data) > LARGEST_ATTACHMENT * 4 // 3 + 4:
+        raise AttachmentTooLarge(f"An attachment has at most {LARGEST_ATTACHMENT:,} bytes.")
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise AttachmentInvalid("`data` is not base64.") from error
