@@ -50,6 +50,9 @@ from app.site import site
 from app.sso.provider import Providers
 from app.sso.service import SsoParts
 from app.tokens.service import REFRESH_SECONDS, SigningKeys
+from app.workspaces.folders import Folders
+from app.workspaces.jobs import sweep
+from app.workspaces.service import WorkspaceParts
 from resolvers.authentication import Authentication
 from resolvers.context import Product
 
@@ -158,6 +161,7 @@ class Server:
             self.limits,
             self._sso(vault),
             billing_parts(self.settings),
+            WorkspaceParts(Folders(self.settings.data_dir.absolute() / "workspaces")),
             lambda: self.metrics.answered,
             production=self.settings.production,
         )
@@ -184,6 +188,7 @@ class Server:
         await self.reconciler.close()
         await self.sealer.close()
         await self.sampler.close()
+        await self.product.workspaces.close()
         with suppress(SoundstageError):
             await self.limits.usage.flush()
         await self.engine.close()
@@ -202,6 +207,7 @@ class Server:
                 await forget_used(self.database)
                 await forget_old_windows(self.database)
                 await forget_old_billing(self.database)
+                await sweep(self.database, self.product.workspaces.folders)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     async def _keep_keys(self) -> None:

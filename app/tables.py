@@ -19,6 +19,7 @@ from app.policies import models as policies
 from app.sign_in import models as sign_in
 from app.sso import models as sso
 from app.tokens import models as tokens
+from app.workspaces import models as workspaces
 
 MODELS = (
     administration,
@@ -36,5 +37,6 @@ MODELS = (
     sign_in,
     sso,
     tokens,
+    workspaces,
 )
 METADATA = SQLModel.metadata

@@ -26,6 +26,7 @@ LOOK_AGAIN_SECONDS = 1.0
 ASKED_AT_MOST = 3
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 AccessScope = Scope
 strawberry.enum(
@@ -88,16 +89,19 @@ class Guard(FieldExtension):
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Context, None], **arguments: Any
     ) -> Any:
-        context = info.context
+        return await self.run(info.context, arguments, lambda: next_(source, info, **arguments))
+
+    async def run(self, context: Context, arguments: Mapping[str, Any], resolve: Callable[[], Awaitable[T]]) -> T:
+        """Resolves for an actor that may; also the way in for what is no field, such as a push of commits."""
         self.check(context)
         if not judging.is_judged(context):
-            return await next_(source, info, **arguments)
+            return await resolve()
         if not self.judged:
             await self._tell(context)
-            return await next_(source, info, **arguments)
+            return await resolve()
         async with judging.judging(context, self.question(arguments)) as judged:
             await judging.admit(judged)
-            return await next_(source, info, **arguments)
+            return await resolve()
 
     async def _tell(self, context: Context) -> None:
         """Records an agent's call that policies do not judge."""
@@ -156,15 +160,13 @@ class MutationGuard(Guard):
         kind = str(self.access.kind.value) if self.access is not None else ""
         return judging.question(self.action, kind, arguments)
 
-    async def resolve_async(
-        self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Context, None], **arguments: Any
-    ) -> Any:
-        context = info.context
+    async def run(self, context: Context, arguments: Mapping[str, Any], resolve: Callable[[], Awaitable[T]]) -> T:
         self.check(context)
         if self.personal:
             context.unbind()
         try:
-            return await self._judge(context, self.question(arguments), lambda: next_(source, info, **arguments))
+            answer: T = await self._judge(context, self.question(arguments), resolve)
+            return answer
         finally:
             if self.personal:
                 context.bind()
@@ -230,6 +232,11 @@ class MutationGuard(Guard):
             context.work.discard()
             context.decision = None
         return result
+
+
+def guarded_change(access: Access, action: str) -> MutationGuard:
+    """The guard of a change that is no field: access, policies, one audit event, one transaction."""
+    return MutationGuard(access, action, personal=False, judged=True)
 
 
 def query(description: str, access: Access | None, *, judged: bool = True) -> Callable[[F], StrawberryField]:

@@ -45,6 +45,8 @@ from app.sso.sign_on import SignOn
 from app.tokens.hybrid import Verified
 from app.tokens.service import SigningKeys
 from app.usage.service import Usages
+from app.workspaces.service import WorkspaceParts, Workspaces
+from app.workspaces.sessions import Sessions
 
 #: Items on a page at most, in GraphQL.
 LARGEST_PAGE = 100
@@ -66,6 +68,7 @@ class Product:
     limits: Limits
     sso: SsoParts
     billing: BillingParts
+    workspaces: WorkspaceParts
     #: How many requests this server has answered.
     answered: Callable[[], int]
     #: Introspection, GraphiQL and the API viewer are off in production.
@@ -136,6 +139,16 @@ class Context:
     def environments(self) -> Environments:
         """The actor's environments."""
         return Environments(self.work, self.require_actor(), self.product.environments)
+
+    @cached_property
+    def workspaces(self) -> Workspaces:
+        """The organization's workspaces."""
+        return Workspaces(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The organization's sessions."""
+        return Sessions(self.work, self.require_actor(), self.product.workspaces)
 
     @cached_property
     def agents(self) -> Agents:

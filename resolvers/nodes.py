@@ -28,6 +28,8 @@ from resolvers.policies.queries import READ as POLICIES
 from resolvers.policies.types import approval, policy
 from resolvers.sso.queries import ADMIN as SSO
 from resolvers.sso.types import sso_connection
+from resolvers.workspaces.queries import READ as WORKSPACES
+from resolvers.workspaces.types import session, workspace
 
 R = TypeVar("R")
 Load = Callable[[Context, str], Awaitable[Node | None]]
@@ -77,6 +79,8 @@ KINDS: dict[str, Kind] = {
     ),
     "agt": _kind(AGENTS, lambda context, id: context.agents.find(id), lambda _, found: agent(found)),
     "pol": _kind(POLICIES, lambda context, id: context.policies.find(id), lambda _, found: policy(found)),
+    "wsp": _kind(WORKSPACES, lambda context, id: context.workspaces.find(id), lambda _, found: workspace(found)),
+    "ses": _kind(WORKSPACES, lambda context, id: context.sessions.find(id), lambda _, found: session(found)),
     "apr": _kind(POLICIES, lambda context, id: context.approvals.find(id), lambda _, found: approval(found)),
 }
 #: What reading an object takes, by the prefix of its id.

@@ -60,6 +60,9 @@ from resolvers.sso.queries import SsoQueries
 from resolvers.system.queries import SystemQueries
 from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
+from resolvers.workspaces.mutations import WorkspaceMutations
+from resolvers.workspaces.queries import WorkspaceQueries
+from resolvers.workspaces.types import Session, Workspace
 
 
 @strawberry.type(description="Everything that can be read.")
@@ -78,6 +81,7 @@ class Query(
     SsoQueries,
     SystemQueries,
     TokenQueries,
+    WorkspaceQueries,
 ):
     @node_query(
         "The object with this id, of whatever type; null where none is visible to you.", ORGANIZATION, BY_PREFIX
@@ -100,6 +104,7 @@ class Mutation(
     SignInMutations,
     SsoMutations,
     TokenMutations,
+    WorkspaceMutations,
 ):
     pass
 
@@ -184,6 +189,8 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
             Member,
             Invitation,
             Policy,
+            Session,
+            Workspace,
         ],
         directives=[rest],
         extensions=extensions,

@@ -132,6 +132,8 @@ def load_operations(
         for operation in _load_api(folder / api, schema, access, validated)
     ]
     taken: dict[tuple[str, str], str] = {}
+    if not validated:
+        _check_fragments(operations)
     for operation in operations:
         if operation.max_age is not None and operation.access is not None:
             raise DocumentError(f"{operation.name}: only what is public may be kept by others")
@@ -143,6 +145,16 @@ def load_operations(
             if other != operation.name:
                 raise DocumentError(f"{operation.name} and {other} both answer {operation.method} {path}")
     return operations
+
+
+def _check_fragments(operations: list[RestOperation]) -> None:
+    """Raises `DocumentError` for a name with two meanings: they name schemas of the OpenAPI document, one for all."""
+    texts: dict[str, str] = {}
+    for operation in operations:
+        for name, fragment in operation.fragments.items():
+            text = print_ast(fragment)
+            if texts.setdefault(name, text) != text:
+                raise DocumentError(f"{operation.name}: another API has another fragment named {name}; rename one")
 
 
 def _load_api(

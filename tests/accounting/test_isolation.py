@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from graphql import GraphQLField, GraphQLInputObjectType, get_nullable_type, is_required_input_field
 
 from tests.support.samples import (
     MISSING,
@@ -49,17 +51,26 @@ ROUTES_NAMING = [
 ]
 
 
+#: What arguments are called that name something by its id.
+_IDS = {"id", "userId", "eventId", "organizationId", "workspaceId", "sessionId"}
 #: One of each kind that can be told by a list.
-EVERYTHING = Sample(needs=("member", "invitation", "role", "provider", "governed", "connection"))
+EVERYTHING = Sample(needs=("member", "invitation", "role", "provider", "governed", "connection", "work_session"))
 
 
 def test_every_operation_that_takes_an_id_is_asked() -> None:
-    by_id = {
-        name for name, field in root_fields().items() if {"id", "userId", "eventId", "organizationId"} & set(field.args)
-    }
+    by_id = {name for name, field in root_fields().items() if _IDS & set(_asked(field))}
     by_id -= {"Query.blueprintTemplate", "Mutation.eraseAuditPersonalData"}  # of nobody who is still known
 
     assert by_id == set(NAMING)
+
+
+def _asked(field: GraphQLField) -> Iterator[str]:
+    """The names of a field's arguments, and of what its input object has to hold."""
+    for name, argument in field.args.items():
+        yield name
+        type_ = get_nullable_type(argument.type)
+        if isinstance(type_, GraphQLInputObjectType):
+            yield from (each for each, part in type_.fields.items() if is_required_input_field(part))
 
 
 @pytest.mark.parametrize("name", NAMING)
@@ -200,8 +211,9 @@ async def _state(owner: Client, known: Facts) -> Any:
     people = "members { nodes { id role } } invitations { nodes { id status } } roles { id version }"
     keys = "organizations { name } apiKeys { nodes { id expiresAt revokedAt } } federationProviders { nodes { id } }"
     sso = "ssoConnections { id version domains { id verifiedAt } }"
+    workspaces = "workspaces { nodes { id version } } sessions { nodes { id version } }"
     governed = "agents { nodes { id status version } } policies { nodes { id version } }"
-    query = f"query ($id: ID!) {{ {environment} {people} {keys} {governed} {sso} }}"
+    query = f"query ($id: ID!) {{ {environment} {people} {keys} {governed} {sso} {workspaces} }}"
     if "environment" not in known.known:
         query = query.replace("($id: ID!)", "").replace(environment, "")
     return await owner.data(query, {"id": known.environment} if "environment" in known.known else {})

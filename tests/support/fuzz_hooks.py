@@ -7,11 +7,27 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 import schemathesis
 from graphql import parse_value
 from hypothesis import strategies as st
+from hypothesis.internal import lambda_sources
 from schemathesis.graphql import nodes
+
+_described = lambda_sources.lambda_description
+
+
+def _description(function: Callable[..., object]) -> str:
+    """Hypothesis parses a strategy's source to name it; deep in the stack, CPython before 3.11.8 fails at that
+    (https://github.com/python/cpython/issues/106905)."""
+    try:
+        return _described(function)
+    except SystemError:
+        return "lambda: <unknown>"
+
+
+lambda_sources.lambda_description = _description
 
 _DOCUMENTS = [
     "services: {web: {run: serve}}",

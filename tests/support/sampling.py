@@ -23,6 +23,8 @@ PREFIXES = {
     "decision": "dec",
     "connection": "sso",
     "domain": "ssd",
+    "workspace": "wsp",
+    "work_session": "ses",
 }
 #: Of the right form, and nobody's.
 MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in PREFIXES.values()}

@@ -18,7 +18,7 @@ from resolvers.schema import build_schema
 from rest_compat.operations import RestOperation
 from rest_compat.service import operations as load
 from tests.support import preparations
-from tests.support.samples import environments, governance, organization, people, tokens
+from tests.support.samples import environments, governance, organization, people, tokens, workspaces
 from tests.support.sampling import MISSING as MISSING
 from tests.support.sampling import PREFIXES as PREFIXES
 from tests.support.sampling import Facts as Facts
@@ -36,6 +36,7 @@ DOMAINS: tuple[Any, ...] = (
     organization,
     people,
     tokens,
+    workspaces,
 )
 
 
@@ -149,8 +150,10 @@ _CHANGING = [
     (re.compile(r"\beyJ[0-9A-Za-z_.-]+"), "<jwt>"),
     (re.compile(r"\b(owner|admin|member|viewer|guest)\d+@example\.com"), r"\1@example.com"),
     (re.compile(r"\b(Organization|owner) ?\d+"), r"\1"),
-    (re.compile(r"private-(agent|policy)-\d+"), r"private-\1"),
+    (re.compile(r"private-(agent|policy|workspace)-\d+"), r"private-\1"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<hash>"),
+    (re.compile(r"\b[0-9a-f]{40}\b"), "<commit>"),
+    (re.compile(r"\b(session/(?:[0-9a-z-]+-)?)[0-9a-z]{6}\b"), r"\1<end>"),
     (re.compile(r"(cred|sk_live)_[0-9A-Za-z]{6,36}"), r"\1_"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "<time>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),

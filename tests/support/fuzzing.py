@@ -1,4 +1,4 @@
-"""Random requests, made from the OpenAPI document and from the GraphQL schema, against the real program."""
+"""Random requests against the real program, made by Schemathesis."""
 
 from __future__ import annotations
 
@@ -6,30 +6,21 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.program import Program, program
+from tests.support.program import ROOT, Program
 
-ROOT = Path(__file__).resolve().parents[2]
 #: Requests, and the seconds for them (about 70 a second here). Schemathesis bounds examples by operation, not as a
 #: whole: of the 21 operations, a few (those without parameters) have less to vary.
 RUNS = [
     pytest.param(2_000, 120, marks=pytest.mark.timeout(240), id="2,000"),
     pytest.param(10_000, 300, marks=[pytest.mark.long, pytest.mark.timeout(1_000)], id="10,000"),
 ]
-CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Program]:
-    with program(tmp_path) as running:
-        yield running
-
-
-def _fuzz(server: Program, path: str, checks: str, requests: int, seconds: int) -> str:
+def fuzz(server: Program, path: str, checks: str, requests: int, seconds: int) -> str:
     """What went wrong; empty for nothing."""
     options = {
         "--max-examples": str(requests // 16),
@@ -58,31 +49,13 @@ def _fuzz(server: Program, path: str, checks: str, requests: int, seconds: int) 
     return done.stdout[-12_000:] + done.stderr[-2_000:] if done.returncode else ""
 
 
-def _refused(server: Program) -> str:
+def refused(server: Program) -> str:
     """Why the fuzzer's key opens nothing any more, empty where it does: a run of 401s would find nothing."""
     answer = server.request("GET", "/v1/environments")
     return "" if answer.status_code == 200 else answer.text
 
 
-def _requests(server: Program) -> int:
+def requests_of(server: Program) -> int:
+    """How many requests the server has answered."""
     text = server.client.get(f"{server.url}/metrics").text
     return int(sum(float(value) for value in re.findall(r"^soundstage_requests_total\{.*\} ([\d.e+]+)$", text, re.M)))
-
-
-@pytest.mark.parametrize(("requests", "seconds"), RUNS)
-def test_random_rest_requests_get_documented_answers(server: Program, requests: int, seconds: int) -> None:
-    told = _fuzz(server, "/openapi.json", CHECKS, requests, seconds)
-
-    assert not told, told
-    assert not _refused(server)
-    assert _requests(server) >= requests
-
-
-@pytest.mark.parametrize(("requests", "seconds"), RUNS)
-def test_random_graphql_requests_cause_no_defect(server: Program, requests: int, seconds: int) -> None:
-    """Of GraphQL, Schemathesis knows queries and mutations, no subscriptions; statuses are not declared there."""
-    told = _fuzz(server, "/graphql", "no_defect", requests, seconds)
-
-    assert not told, told
-    assert not _refused(server)
-    assert _requests(server) >= requests
