@@ -52,6 +52,9 @@ class Settings(BaseSettings):
         default=False,
         description="Lets federated and identity providers be at private and loopback addresses.",
     )
+    allow_private_models: bool = Field(
+        default=False, description="Lets the endpoints of language models be at private and loopback addresses."
+    )
     billing_provider: ProviderKind = Field(
         default=ProviderKind.DEVELOPMENT,
         description="Who sells plans: `stripe`, or `development`, where payments are simulated and cost nothing.",

@@ -29,6 +29,8 @@ from app.settings import Settings
 from resolvers.authentication import Authentication
 from resolvers.context import Context, Product
 from resolvers.http import GraphQLEndpoint
+from resolvers.schema import build_schema
+from rest_compat.chat import ChatRoutes
 from rest_compat.downloads import Download
 from rest_compat.routes import MethodNotAllowed
 from rest_compat.service import RestService, failure, not_found
@@ -85,6 +87,7 @@ def _pages(
         request.scope[ROUTE] = "openapi"
         return Response(rest.document, media_type="application/json")
 
+    chat = ChatRoutes(build_schema(production=settings.production), authentication.context, product.assistant.files)
     exported = _audit_export(product, authentication)
     billed = Webhook(
         "billing-webhook", "microstax", "Stripe-Signature", Webhooks(product.database, product.billing).take
@@ -92,6 +95,7 @@ def _pages(
     routes = [Route(path, numbers, methods=["GET"]) for path in ("/metrics", *(f"{p}/metrics" for p in _PREFIXES))]
     routes += [Route(f"{prefix}/audit/export", exported.answer, methods=["GET"]) for prefix in _PREFIXES]
     routes += [Route(f"{prefix}/billing/webhook", billed.answer, methods=["POST"]) for prefix in ("", *_PREFIXES)]
+    routes += [route for prefix in _PREFIXES for route in chat.routes(prefix)]
     routes += [
         Route("/openapi.json", document, methods=["GET"]),
         Route("/schemas/blueprint.json", _blueprint_schema, methods=["GET"]),

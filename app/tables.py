@@ -6,6 +6,7 @@ from sqlmodel import SQLModel
 
 from app.administration import models as administration
 from app.agents import models as agents
+from app.assistant import models as assistant
 from app.audit import models as audit
 from app.billing import models as billing
 from app.environments import models as environments
@@ -17,13 +18,16 @@ from app.members import models as members
 from app.organization import models as organization
 from app.policies import models as policies
 from app.sign_in import models as sign_in
+from app.skills import models as skills
 from app.sso import models as sso
+from app.tasks import models as tasks
 from app.tokens import models as tokens
 from app.workspaces import models as workspaces
 
 MODELS = (
     administration,
     agents,
+    assistant,
     audit,
     billing,
     environments,
@@ -35,7 +39,9 @@ MODELS = (
     organization,
     policies,
     sign_in,
+    skills,
     sso,
+    tasks,
     tokens,
     workspaces,
 )

@@ -19,6 +19,10 @@ from resolvers.administration.queries import AdministrationQueries
 from resolvers.agents.mutations import AgentMutations
 from resolvers.agents.queries import AgentQueries
 from resolvers.agents.types import Agent
+from resolvers.assistant.mutations import AssistantMutations
+from resolvers.assistant.queries import AssistantQueries
+from resolvers.assistant.subscriptions import AssistantSubscriptions
+from resolvers.assistant.types import Chat, ChatAttachment
 from resolvers.audit.mutations import AuditMutations
 from resolvers.audit.queries import AuditQueries
 from resolvers.audit.subscriptions import AuditSubscriptions
@@ -55,9 +59,15 @@ from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
 from resolvers.sign_in.mutations import SignInMutations
 from resolvers.sign_in.queries import SignInQueries
+from resolvers.skills.mutations import SkillMutations
+from resolvers.skills.queries import SkillQueries
+from resolvers.skills.types import Skill
 from resolvers.sso.mutations import SsoMutations
 from resolvers.sso.queries import SsoQueries
 from resolvers.system.queries import SystemQueries
+from resolvers.tasks.mutations import TaskMutations
+from resolvers.tasks.queries import TaskQueries
+from resolvers.tasks.types import Task
 from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
 from resolvers.workspaces.mutations import WorkspaceMutations
@@ -69,6 +79,7 @@ from resolvers.workspaces.types import Session, Workspace
 class Query(
     AdministrationQueries,
     AgentQueries,
+    AssistantQueries,
     AuditQueries,
     BillingQueries,
     EnvironmentQueries,
@@ -78,8 +89,10 @@ class Query(
     OrganizationQueries,
     PolicyQueries,
     SignInQueries,
+    SkillQueries,
     SsoQueries,
     SystemQueries,
+    TaskQueries,
     TokenQueries,
     WorkspaceQueries,
 ):
@@ -93,6 +106,7 @@ class Query(
 @strawberry.type(description="Everything that can be changed. Each field is one transaction.")
 class Mutation(
     AgentMutations,
+    AssistantMutations,
     AuditMutations,
     BillingMutations,
     EnvironmentMutations,
@@ -102,7 +116,9 @@ class Mutation(
     OrganizationMutations,
     PolicyMutations,
     SignInMutations,
+    SkillMutations,
     SsoMutations,
+    TaskMutations,
     TokenMutations,
     WorkspaceMutations,
 ):
@@ -110,7 +126,7 @@ class Mutation(
 
 
 @strawberry.type(description="Everything that can be watched. Each stream resumes with `after` and tells its gaps.")
-class Subscription(AuditSubscriptions, EnvironmentSubscriptions, PolicySubscriptions):
+class Subscription(AssistantSubscriptions, AuditSubscriptions, EnvironmentSubscriptions, PolicySubscriptions):
     pass
 
 
@@ -182,6 +198,10 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
             Agent,
             Approval,
             AuditEvent,
+            Chat,
+            ChatAttachment,
+            Skill,
+            Task,
             Environment,
             ApiKey,
             FederationProvider,

@@ -16,6 +16,7 @@ from graphql import (
 
 from app.observability.health import VERSION
 from rest_compat.binding import IF_VERSION, INPUT, body_variables, takes_body
+from rest_compat.chat_described import described as chat
 from rest_compat.dialects import DIALECTS
 from rest_compat.operations import RestOperation, Variable
 from rest_compat.ratelimit import is_probe
@@ -31,6 +32,7 @@ _SCALARS: dict[str, Schema] = {
     "Float": {"type": "number"},
     "Boolean": {"type": "boolean"},
     "DateTime": {"type": "string", "format": "date-time"},
+    "Date": {"type": "string", "format": "date"},
     "Timestamp": {"type": "string", "format": "date-time"},
     "JSON": {},
     "JsonWebKeySet": {
@@ -104,7 +106,8 @@ def build(operations: Iterable[RestOperation]) -> Schema:
             item.setdefault("parameters", _path_parameters(operation))
         else:
             item[operation.method.lower()] = _operation(operation, components)
-    paths.update(_others())
+    for path, item in _others().items():
+        paths.setdefault(path, {}).update(item)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -132,7 +135,7 @@ def build(operations: Iterable[RestOperation]) -> Schema:
 
 def _others() -> Schema:
     """Paths that are no operations."""
-    return {"/metrics": _metrics(), "/v1/audit/export": _audit_export(), "/v1/billing/webhook": webhook()}
+    return {"/metrics": _metrics(), "/v1/audit/export": _audit_export(), "/v1/billing/webhook": webhook(), **chat()}
 
 
 def _shape(operation: RestOperation) -> Shape:

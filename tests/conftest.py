@@ -83,6 +83,7 @@ async def serve(databases: Databases, tmp_path: Path, kind: str) -> AsyncIterato
         async def start(**settings: object) -> Served:
             data_dir = tmp_path / f"data-{len(list(tmp_path.iterdir()))}"
             given = {"data_dir": data_dir, "database_url": await databases.url(kind, data_dir), **settings}
+            given.setdefault("allow_private_models", True)
             return await stack.enter_async_context(Served(Settings(**given)))
 
         yield start
@@ -92,7 +93,7 @@ async def serve(databases: Databases, tmp_path: Path, kind: str) -> AsyncIterato
 async def shared(databases: Databases, kind: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """One server for all tests of a module, which keep apart by `await shared.newcomer()`."""
     data_dir = tmp_path_factory.mktemp("shared") / "data"
-    settings = Settings(data_dir=data_dir, database_url=await databases.url(kind, data_dir))
+    settings = Settings(data_dir=data_dir, database_url=await databases.url(kind, data_dir), allow_private_models=True)
     async with Served(settings) as started:
         yield started
 
@@ -106,5 +107,5 @@ async def server(serve: Callable[..., Awaitable[Served]]) -> Served:
 @pytest.fixture
 def live(databases: Databases, tmp_path: Path) -> Iterator[LiveServer]:
     """A server that listens on a port of this machine, on SQLite."""
-    with LiveServer(Settings(data_dir=tmp_path / "data", database_url="")) as started:
+    with LiveServer(Settings(data_dir=tmp_path / "data", database_url="", allow_private_models=True)) as started:
         yield started

@@ -188,9 +188,7 @@ class Answering:
             self.recorder.emit({"type": "tool-input-start", "toolCallId": call.id, "toolName": call.name})
         call.arguments += piece.arguments
         if piece.arguments:
-            self.recorder.emit(
-                {"type": "tool-input-delta", "toolCallId": call.id, "inputTextDelta": piece.arguments}
-            )
+            self.recorder.emit({"type": "tool-input-delta", "toolCallId": call.id, "inputTextDelta": piece.arguments})
 
     def _close(self, step: Step) -> None:
         if step.open is not None:
@@ -219,9 +217,7 @@ class Answering:
             given = orjson.loads(call.arguments or "{}")
         except orjson.JSONDecodeError:
             text = "The input is not valid JSON."
-            self.recorder.emit(
-                {"type": "tool-input-error", **described, "input": call.arguments, "errorText": text}
-            )
+            self.recorder.emit({"type": "tool-input-error", **described, "input": call.arguments, "errorText": text})
             return text, True
         self.recorder.emit({"type": "tool-input-available", **described, "input": given})
         try:

@@ -41,7 +41,7 @@ def _message(given: Any, position: int) -> dict[str, Any]:
     message_id, role, parts = given.get("id"), given.get("role"), given.get("parts")
     if not isinstance(message_id, str) or not 0 < len(message_id) <= LONGEST_ID:
         raise MessagesInvalid(f"'{where}.id' is a text of 1 to {LONGEST_ID} characters.")
-    if role not in MessageRole.__members__.values():
+    if not isinstance(role, str) or role not in list(MessageRole):
         raise MessagesInvalid(f"'{where}.role' is system, user or assistant.")
     if not isinstance(parts, list) or len(parts) > MOST_PARTS or not all(map(_is_part, parts)):
         raise MessagesInvalid(f"'{where}.parts' is a list of at most {MOST_PARTS} objects, each with a type.")
@@ -96,7 +96,9 @@ def _from_user(message: ChatMessage, attached: Attached) -> list[dict[str, Any]]
 def _from_model(message: ChatMessage) -> list[dict[str, Any]]:
     """What the model said before, step by step: its text, its tool calls, and what they gave."""
     said: list[dict[str, Any]] = []
-    text, calls, results = "", [], []
+    text = ""
+    calls: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
 
     def close() -> None:
         nonlocal text, calls, results

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -72,7 +72,7 @@ async def stream(
     *,
     tools: Sequence[Mapping[str, Any]] = (),
     tool_choice: Choice = "auto",
-) -> AsyncIterator[Delta]:
+) -> AsyncGenerator[Delta, None]:
     """The deltas of one answer. Raises `ModelFailed`, also in the middle; `spent` is filled at the end."""
     asked: dict[str, Any] = {
         "model": model.id,

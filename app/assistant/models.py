@@ -112,7 +112,7 @@ class AnswerTable(Answer, table=True):
     __tablename__ = "chat_answers"
     __table_args__ = (
         Index("chat_answers_of_chat", "chat_id"),
-        Index("chat_answers_by_age", "created_at"),
+        Index("chat_answers_of_organization", "organization_id", "status"),
     )
 
 

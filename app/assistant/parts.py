@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.assistant.answering import Answering
@@ -73,5 +72,3 @@ class AssistantParts:
     #: Wakes those who watch an answer.
     wakeups: Wakeups = field(default_factory=Wakeups)
     clock: Clock = now
-    #: What a model is told besides of a session: set by whoever knows sessions.
-    describe: Callable[[], str] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -59,10 +60,8 @@ class Recorder:
     async def keep(self) -> None:
         """Writes what there is, until the answer is stopped: then it raises `AnswerStopped`."""
         while True:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._something.wait(), KEEP_SECONDS)
-            except TimeoutError:
-                pass
             self._something.clear()
             work = self._work()
             work.write(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Integer, bindparam, case, cast, func, or_, select
+from sqlalchemy import BigInteger, BindParameter, Boolean, Integer, bindparam, case, cast, func, or_, select
 
 from app.assistant.models import (
     Answer,
@@ -39,7 +39,7 @@ from app.database.types import Moment, among
 _chats, _messages, _answers = table(ChatTable).c, table(ChatMessageTable).c, table(AnswerTable).c
 _parts, _attachments, _use = table(AnswerPartTable).c, table(AttachmentTable).c, table(ModelUseTable).c
 _LIMIT = bindparam("limit", type_=Integer)
-_OWNER = bindparam("owner_id")
+_OWNER: BindParameter[str] = bindparam("owner_id")
 _NOW = bindparam("moment", type_=Moment())
 
 # Chats. Each is its owner's alone.
@@ -80,9 +80,7 @@ REMOVE = change(removing(ChatTable).where(_chats.id == bindparam("id"), _chats.a
 
 # Messages.
 MESSAGES_OF = statement(
-    readable(ChatMessageTable)
-    .where(among(_messages.chat_id, "chats"))
-    .order_by(_messages.chat_id, _messages.position),
+    readable(ChatMessageTable).where(among(_messages.chat_id, "chats")).order_by(_messages.chat_id, _messages.position),
     ChatMessage,
 )
 ADD_MESSAGE = change(adding(ChatMessageTable))
@@ -156,9 +154,7 @@ REMOVE_ATTACHMENTS_OF_CHAT = change(removing(AttachmentTable).where(_attachments
 USE = change(
     adding_or_changing(
         ModelUseTable,
-        lambda kept, given: {
-            name: kept.c[name] + given[name] for name in ("requests", "tokens_in", "tokens_out")
-        },
+        lambda kept, given: {name: kept.c[name] + given[name] for name in ("requests", "tokens_in", "tokens_out")},
     )
 )
 _BY = {name: bindparam(f"by_{name}", type_=Boolean) for name in ("day", "model", "actor")}
@@ -196,9 +192,7 @@ LOST = statement(
 )
 END_LOST = change(
     changing_everywhere(AnswerTable)
-    .where(
-        _answers.id == bindparam("id"), _answers.status == AnswerStatus.RUNNING, _answers.lease_until < _NOW
-    )
+    .where(_answers.id == bindparam("id"), _answers.status == AnswerStatus.RUNNING, _answers.lease_until < _NOW)
     .values(status=AnswerStatus.FAILED, ended_at=_NOW)
 )
 FREE_CHAT = change(

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,10 @@ from app.core.ids import new_id
 from app.core.paging import NEWEST, Page
 from app.core.streams import End, Gap, Items, follow
 from app.database.unit_of_work import UnitOfWork
+from app.skills.models import Skill
+from app.skills.service import Skills
+from app.workspaces import repository as workspaces
+from app.workspaces.errors import SessionNotFound, WorkspaceNotFound
 
 #: Answers of one organization at once.
 MOST_OF_ORGANIZATION = 20
@@ -56,6 +61,8 @@ LARGEST_ATTACHMENT = 2 * 1024 * 1024
 MOST_ATTACHED_BYTES = 50 * 1024 * 1024
 MOST_ATTACHMENTS = 100
 LONGEST_TITLE = 200
+#: Skills that a model is told of.
+SKILLS_TOLD = 50
 #: What was not on the page when the server that made an answer ended.
 LOST = "lost"
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,99}")
@@ -171,10 +178,7 @@ class Chats:
             lease_until=moment + LEASE,
             created_at=moment,
         )
-        place = {
-            "workspace_id": question.workspace_id or chat.workspace_id,
-            "session_id": question.session_id or chat.session_id,
-        }
+        place = await self._place(chat, question.workspace_id, question.session_id)
         changed = chat.changed(
             **place, model=model.id, answer_id=answer.id, updated_at=moment, version=chat.version + 1
         )
@@ -198,8 +202,8 @@ class Chats:
         *,
         title: str | None = None,
         messages: Any = None,
-        workspace_id: str | None = None,
-        session_id: str | None = None,
+        workspace_id: str = "",
+        session_id: str = "",
     ) -> Chat:
         """Makes or changes a chat; `messages` take the place of all that it has."""
         given = [] if messages is None or messages == [] else checked(messages)
@@ -209,10 +213,10 @@ class Chats:
         await self._let_go(chat)
         stored = await self._stored(chat)
         kept = stored if messages is None else self._merge(chat, stored, given, whole=True)
+        place = await self._place(chat, workspace_id, session_id)
         changed = chat.changed(
+            **place,
             title=chat.title if title is None else title.strip(),
-            workspace_id=chat.workspace_id if workspace_id is None else workspace_id,
-            session_id=chat.session_id if session_id is None else session_id,
             answer_id="",
             updated_at=self.parts.clock(),
             version=chat.version + 1,
@@ -302,9 +306,7 @@ class Chats:
             return
         if await self.running(chat) is not None:
             raise AnswerRunning()
-        self.work.write(
-            repository.END, id=chat.answer_id, new_status=AnswerStatus.FAILED, moment=self.parts.clock()
-        )
+        self.work.write(repository.END, id=chat.answer_id, new_status=AnswerStatus.FAILED, moment=self.parts.clock())
 
     async def _stored(self, chat: Chat) -> list[ChatMessage]:
         return (await self.messages([chat.id]))[0] if chat.version else []
@@ -333,9 +335,7 @@ class Chats:
             raise MessagesInvalid(f"A chat has at most {MOST_MESSAGES} messages. Begin another one.")
         return made
 
-    def _write(
-        self, chat: Chat, changed: Chat, stored: Sequence[ChatMessage], messages: Sequence[ChatMessage]
-    ) -> None:
+    def _write(self, chat: Chat, changed: Chat, stored: Sequence[ChatMessage], messages: Sequence[ChatMessage]) -> None:
         same = next((at for at, (a, b) in enumerate(zip(stored, messages, strict=False)) if a != b), None)
         first = min(len(stored), len(messages)) if same is None else same
         if chat.version:
@@ -354,9 +354,7 @@ class Chats:
         for message in messages[first:]:
             self.work.write(repository.ADD_MESSAGE, otherwise=Conflict(), **message.__dict__)
 
-    async def _prepare(
-        self, chat: Chat, answer: Answer, model: Model, messages: Sequence[ChatMessage]
-    ) -> Answering:
+    async def _prepare(self, chat: Chat, answer: Answer, model: Model, messages: Sequence[ChatMessage]) -> Answering:
         parts, workflow = self.parts, chat.kind is ChatKind.WORKFLOW
         registry = parts.drafts if workflow else parts.tools
         database = self.work.database
@@ -368,10 +366,12 @@ class Chats:
             self.request_id,
         )
         tools = registry.permitted(self.actor)
+        skills = await self._skills(chat) if not workflow else []
+        told = system_prompt(chat, tools, skills, parts.clock())
         return Answering(
             answer=answer,
             model=model,
-            messages=for_model(system_prompt(chat, tools, parts.clock()), messages, await self._attached(messages)),
+            messages=for_model(told, messages, await self._attached(messages)),
             message_id=new_id("msg"),
             position=len(messages),
             recorder=Recorder(database, answer, parts.wakeups, parts.clock),
@@ -380,6 +380,30 @@ class Chats:
             count=counter(database, self.actor, model.id, parts.usage, parts.clock),
             drafts=workflow,
         )
+
+    async def _skills(self, chat: Chat) -> Sequence[Skill]:
+        """Those of the chat's workspace, the newest first."""
+        if not chat.workspace_id:
+            return []
+        with suppress(WorkspaceNotFound):
+            return (await Skills(self.work, self.actor).page(chat.workspace_id, SKILLS_TOLD, None)).items
+        return []
+
+    async def _place(self, chat: Chat, workspace_id: str, session_id: str) -> dict[str, str]:
+        """The workspace and the session that a chat is about; raises `NotFound` for what is not visible.
+
+        What it was about stays, even when that is gone: the chat goes on.
+        """
+        if not workspace_id and not session_id:
+            return {"workspace_id": chat.workspace_id, "session_id": chat.session_id}
+        if session_id:
+            session = await self.work.one(workspaces.SESSION, id=session_id)
+            if session is None or workspace_id not in ("", session.workspace_id):
+                raise SessionNotFound()
+            return {"workspace_id": session.workspace_id, "session_id": session.id}
+        if workspace_id and await self.work.one(workspaces.WORKSPACE, id=workspace_id) is None:
+            raise WorkspaceNotFound()
+        return {"workspace_id": workspace_id, "session_id": ""}
 
     async def _attached(self, messages: Sequence[ChatMessage]) -> dict[str, dict[str, Any]]:
         """What a model is sent of each attachment: images as they are, text as text."""
@@ -403,7 +427,7 @@ def attachment_url(attachment: Attachment) -> str:
 
 def _content(name: str, media_type: str, data: str) -> bytes:
     if not 0 < len(name) <= LONGEST_TITLE or any(ord(each) < 32 or each in '/\\"' for each in name):
-        raise AttachmentInvalid(f"The name has 1 to {LONGEST_TITLE} characters, and none of / \\ \".")
+        raise AttachmentInvalid(f'The name has 1 to {LONGEST_TITLE} characters, and none of / \\ ".')
     if not _MEDIA_TYPE.fullmatch(media_type):
         raise AttachmentInvalid("The media type is one such as `image/png`, in lower case and without parameters.")
     if len(data) > LARGEST_ATTACHMENT * 4 // 3 + 4:

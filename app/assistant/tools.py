@@ -79,7 +79,9 @@ class Tool:
         """The input; raises `ToolInputInvalid`, with what is wrong for the model to repair."""
         if not isinstance(given, dict):
             raise ToolInputInvalid("The input has to be a JSON object.")
-        wrong = [f"{'.'.join(map(str, e.instance_path)) or 'input'}: {e.message}" for e in self._validator.iter_errors(given)]
+        wrong = [
+            f"{'.'.join(map(str, e.instance_path)) or 'input'}: {e.message}" for e in self._validator.iter_errors(given)
+        ]
         if wrong:
             raise ToolInputInvalid("; ".join(wrong[:5]))
         return given
@@ -193,5 +195,3 @@ def object_schema(properties: Mapping[str, Any], required: Iterable[str] = ()) -
         "required": list(required),
         "additionalProperties": False,
     }
-
-

@@ -23,6 +23,11 @@ PREFIXES = {
     "decision": "dec",
     "connection": "sso",
     "domain": "ssd",
+    "chat": "cht",
+    "answer": "ans",
+    "attachment": "att",
+    "skill": "skl",
+    "task": "tsk",
     "workspace": "wsp",
     "work_session": "ses",
 }

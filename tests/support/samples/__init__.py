@@ -18,7 +18,7 @@ from resolvers.schema import build_schema
 from rest_compat.operations import RestOperation
 from rest_compat.service import operations as load
 from tests.support import preparations
-from tests.support.samples import environments, governance, organization, people, tokens, workspaces
+from tests.support.samples import assistant, environments, governance, organization, people, tokens, workspaces
 from tests.support.sampling import MISSING as MISSING
 from tests.support.sampling import PREFIXES as PREFIXES
 from tests.support.sampling import Facts as Facts
@@ -31,6 +31,7 @@ SIGNING_IN = {"signIn", "refreshSession", "acceptInvitation", "resetPassword", "
 
 #: Each has SAMPLES and ROUTE_SAMPLES; and PREPARATIONS, where its samples need something of its own.
 DOMAINS: tuple[Any, ...] = (
+    assistant,
     environments,
     governance,
     organization,
