@@ -79,12 +79,12 @@ class Answering:
         try:
             await asyncio.wait({steps, keeper}, timeout=LONGEST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            await _end(steps, keeper)
+            await self._end(steps, keeper)
             self.recorder.end({"type": "error", "errorText": "The server was stopped. Ask again."})
             await self._finish(AnswerStatus.FAILED)
             raise
         failed = await self._outcome(steps, keeper)
-        await _end(steps, keeper)
+        await self._end(steps, keeper)
         status = AnswerStatus.FINISHED
         if isinstance(failed, AnswerStopped):
             status = AnswerStatus.STOPPED
@@ -103,6 +103,11 @@ class Answering:
             return error
         log.error("answer.defect", answer=self.answer.id, exc_info=error)
         return SoundstageError(f"Something went wrong on our side. Tell the operator the id {self.answer.id}.")
+
+    async def _end(self, steps: asyncio.Task[None], keeper: asyncio.Task[None]) -> None:
+        steps.cancel()
+        self.recorder.close()
+        await asyncio.gather(steps, keeper, return_exceptions=True)
 
     async def _finish(self, status: AnswerStatus) -> None:
         """The last parts, the message, and the end: one transaction."""
@@ -237,9 +242,3 @@ class Answering:
     def _failed(self, call: ToolCall, text: str) -> str:
         self.recorder.emit({"type": "tool-output-error", "toolCallId": call.id, "errorText": text})
         return text
-
-
-async def _end(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -16,6 +16,7 @@ from app.assistant.errors import ModelFailed
 RETRIES = 1
 #: What is sent to an endpoint that takes no key.
 NO_KEY = "none"
+CUT_OFF = "The model's answer was cut off."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,10 @@ class Finished:
     reason: str
 
 
+class Unreachable(ModelFailed):
+    """The connection to the endpoint failed."""
+
+
 Delta = Text | ToolPiece | Finished
 Choice = Literal["auto", "required", "none"]
 
@@ -82,18 +87,23 @@ async def stream(
     }
     if tools:
         asked |= {"tools": list(tools), "tool_choice": tool_choice}
-    ended = False
-    async with _client(model) as client:
-        async with await client.chat.completions.create(**asked) as chunks:
+    begun = ended = False
+    try:
+        async with _client(model) as client, await client.chat.completions.create(**asked) as chunks:
             async for chunk in chunks:
+                begun = True
                 if chunk.usage is not None:
                     spent.tokens_in, spent.tokens_out = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
                 for choice in chunk.choices[:1]:
                     for delta in _deltas(choice):
                         ended = ended or isinstance(delta, Finished)
                         yield delta
-        if not ended:
-            raise ModelFailed("The model's answer was cut off.")
+    except Unreachable as error:
+        if begun:
+            raise ModelFailed(CUT_OFF) from error
+        raise
+    if not ended:
+        raise ModelFailed(CUT_OFF)
 
 
 async def complete(
@@ -158,9 +168,9 @@ async def _client(model: Model, retries: int = RETRIES) -> AsyncIterator[Any]:
         raise ModelFailed(f"The endpoint of {model.id} did not {waited}.") from error
     except openai.APIConnectionError as error:
         cause = error.__cause__
-        unreachable = ModelFailed(f"The endpoint of {model.id} cannot be reached.")
+        unreachable = Unreachable(f"The endpoint of {model.id} cannot be reached.")
         raise (cause if isinstance(cause, ModelFailed) else unreachable) from error
     except openai.OpenAIError as error:
         raise ModelFailed(f"The endpoint of {model.id} broke the answer off with an error.") from error
     except (OSError, ValueError, broken) as error:
-        raise ModelFailed("The model's answer was cut off, or does not speak the protocol.") from error
+        raise ModelFailed(CUT_OFF) from error

@@ -28,7 +28,7 @@ MOST_CHARACTERS = 1_000_000
 
 
 class Recorder:
-    """The stream of one answer. `emit` never waits; `keep` has an owner that cancels it."""
+    """The stream of one answer. `emit` never waits; `keep` has an owner that closes it."""
 
     def __init__(self, database: Database, answer: Answer, wakeups: Wakeups, clock: Clock) -> None:
         self.database, self.answer, self.wakeups, self.clock = database, answer, wakeups, clock
@@ -36,6 +36,7 @@ class Recorder:
         self._unwritten: list[dict[str, Any]] = []
         self._position = self._characters = 0
         self._something = asyncio.Event()
+        self._closed = False
 
     def emit(self, part: Mapping[str, Any]) -> None:
         """Adds a part. A delta joins the one before it, where that is not written yet."""
@@ -53,15 +54,22 @@ class Recorder:
         self._unwritten.append(dict(part))
         self._something.set()
 
+    def close(self) -> None:
+        """Ends `keep` behind the transaction that is under way: cancelled in it, its parts would be lost."""
+        self._closed = True
+        self._something.set()
+
     def look(self) -> None:
         """Looks at once whether the answer is to stop."""
         self._something.set()
 
     async def keep(self) -> None:
-        """Writes what there is, until the answer is stopped: then it raises `AnswerStopped`."""
+        """Writes what there is, until it is closed, or the answer is stopped: then it raises `AnswerStopped`."""
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._something.wait(), KEEP_SECONDS)
+            if self._closed:
+                return
             self._something.clear()
             work = self._work()
             work.write(

@@ -207,7 +207,8 @@ FORGET_ANSWERS = change(
 )
 CONTENTS = statement(
     everywhere(AttachmentTable)
-    .with_only_columns(_attachments.sha256.distinct().label("sha256"))
-    .where(among(_attachments.sha256, "hashes")),
+    .with_only_columns(_attachments.sha256)
+    .where(among(_attachments.sha256, "hashes"))
+    .distinct(),
     dict[str, Any],
 )

@@ -53,7 +53,7 @@ def _stored(server: LiveServer, chat_id: str) -> dict[str, Any]:
 
 def _plain(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Parts as they are stored: the client adds what is undefined or only its own."""
-    kept = ("type", "text", "state", "toolCallId", "input", "output", "errorText", "id", "data")
+    kept = ("type", "text", "state", "toolCallId", "input", "output", "errorText", "data")
     return [{name: part[name] for name in kept if name in part} for part in parts]
 
 
