@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from app.assistant import repository
+from app.assistant import attachments, repository
 from app.assistant.answering import Answering
 from app.assistant.catalogue import Catalogue, counter
 from app.assistant.conversation import (
-    ATTACHMENT_PATH,
     LONGEST_ID,
     MOST_MESSAGES,
-    attachment_ids,
     checked,
     for_model,
     title_of,
@@ -25,11 +20,10 @@ from app.assistant.conversation import (
 from app.assistant.endpoints import Model
 from app.assistant.errors import (
     AnswerRunning,
-    AttachmentInvalid,
-    AttachmentTooLarge,
     MessagesInvalid,
     TooManyAnswers,
 )
+from app.assistant.jobs import end_lost
 from app.assistant.models import (
     Answer,
     AnswerStatus,
@@ -57,15 +51,11 @@ from app.workspaces.errors import SessionNotFound, WorkspaceNotFound
 #: Answers of one organization at once.
 MOST_OF_ORGANIZATION = 20
 PARTS_AT_ONCE = 500
-LARGEST_ATTACHMENT = 2 * 1024 * 1024
-MOST_ATTACHED_BYTES = 50 * 1024 * 1024
-MOST_ATTACHMENTS = 100
 LONGEST_TITLE = 200
 #: Skills that a model is told of.
 SKILLS_TOLD = 50
 #: What was not on the page when the server that made an answer ended.
 LOST = "lost"
-_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +154,7 @@ class Chats:
             raise MessagesInvalid("The last message has to be a user's.")
         await self._check_room()
         chat = await self._chat(question.chat_id, question.kind, title_of(given))
-        await self._let_go(chat)
+        chat = await self._let_go(chat)
         stored = await self._stored(chat)
         messages = self._merge(chat, stored, given)
         moment = self.parts.clock()
@@ -210,7 +200,7 @@ class Chats:
         if title is not None and not 0 < len(title.strip()) <= LONGEST_TITLE:
             raise InvalidRequest(f"A title has 1 to {LONGEST_TITLE} characters.")
         chat = await self._chat(chat_id, ChatKind.CHAT, title_of(given))
-        await self._let_go(chat)
+        chat = await self._let_go(chat)
         stored = await self._stored(chat)
         kept = stored if messages is None else self._merge(chat, stored, given, whole=True)
         place = await self._place(chat, workspace_id, session_id)
@@ -227,7 +217,7 @@ class Chats:
     async def delete(self, chat_id: str) -> Chat:
         """Removes a chat with all that belongs to it; raises `AnswerRunning` while it answers."""
         chat = await self.get(chat_id)
-        await self._let_go(chat)
+        chat = await self._let_go(chat)
         for statement in (
             repository.REMOVE_PARTS_OF_CHAT,
             repository.REMOVE_ANSWERS_OF_CHAT,
@@ -242,13 +232,9 @@ class Chats:
 
     async def attach(self, chat_id: str, name: str, media_type: str, data: str) -> Attachment:
         """Keeps a file for a chat, which is made where it is not there yet."""
-        content = _content(name, media_type, data)
+        content = attachments.read(name, media_type, data)
         chat = await self._chat(chat_id, ChatKind.CHAT, "New chat")
-        [held] = await self.work.all(repository.ATTACHED, chat_id=chat.id)
-        if held["count"] >= MOST_ATTACHMENTS or held["bytes"] + len(content) > MOST_ATTACHED_BYTES:
-            raise AttachmentTooLarge(
-                f"A chat holds {MOST_ATTACHMENTS} attachments of {MOST_ATTACHED_BYTES // 2**20} MiB together."
-            )
+        await attachments.check_room(self.work, chat.id, len(content))
         if not chat.version:
             self._write(chat, chat.changed(version=1), [], [])
         attachment = Attachment(
@@ -300,13 +286,14 @@ class Chats:
             version=0,
         )
 
-    async def _let_go(self, chat: Chat) -> None:
-        """Raises `AnswerRunning`; an answer whose server is gone is ended."""
+    async def _let_go(self, chat: Chat) -> Chat:
+        """The chat without an answer; raises `AnswerRunning`. One whose server is gone is ended first."""
         if not chat.answer_id:
-            return
+            return chat
         if await self.running(chat) is not None:
             raise AnswerRunning()
-        self.work.write(repository.END, id=chat.answer_id, new_status=AnswerStatus.FAILED, moment=self.parts.clock())
+        await end_lost(self.work.database, await self.answer(chat.answer_id), self.parts.clock)
+        return await self.get(chat.id)
 
     async def _stored(self, chat: Chat) -> list[ChatMessage]:
         return (await self.messages([chat.id]))[0] if chat.version else []
@@ -367,11 +354,12 @@ class Chats:
         )
         tools = registry.permitted(self.actor)
         skills = await self._skills(chat) if not workflow else []
+        attached = await attachments.for_model(self.work, self.owner_id, parts.files, messages)
         told = system_prompt(chat, tools, skills, parts.clock())
         return Answering(
             answer=answer,
             model=model,
-            messages=for_model(told, messages, await self._attached(messages)),
+            messages=for_model(told, messages, attached),
             message_id=new_id("msg"),
             position=len(messages),
             recorder=Recorder(database, answer, parts.wakeups, parts.clock),
@@ -404,35 +392,3 @@ class Chats:
         if workspace_id and await self.work.one(workspaces.WORKSPACE, id=workspace_id) is None:
             raise WorkspaceNotFound()
         return {"workspace_id": workspace_id, "session_id": ""}
-
-    async def _attached(self, messages: Sequence[ChatMessage]) -> dict[str, dict[str, Any]]:
-        """What a model is sent of each attachment: images as they are, text as text."""
-        ids = attachment_ids(messages)
-        rows = await self.work.all(repository.ATTACHMENTS, owner_id=self.owner_id, ids=ids) if ids else []
-        found: dict[str, dict[str, Any]] = {}
-        for row in rows:
-            if row.media_type.startswith("image/"):
-                data = base64.b64encode(await self.parts.files.get(row.sha256)).decode()
-                found[row.id] = {"type": "image_url", "image_url": {"url": f"data:{row.media_type};base64,{data}"}}
-            elif row.media_type.startswith("text/") or row.media_type == "application/json":
-                text = (await self.parts.files.get(row.sha256)).decode(errors="replace")
-                found[row.id] = {"type": "text", "text": f"The file {row.name}:\n\n{text}"}
-        return found
-
-
-def attachment_url(attachment: Attachment) -> str:
-    """Where an attachment is read, and what messages refer to it by."""
-    return f"{ATTACHMENT_PATH}{attachment.id}"
-
-
-def _content(name: str, media_type: str, data: str) -> bytes:
-    if not 0 < len(name) <= LONGEST_TITLE or any(ord(each) < 32 or each in '/\\"' for each in name):
-        raise AttachmentInvalid(f'The name has 1 to {LONGEST_TITLE} characters, and none of / \\ ".')
-    if not _MEDIA_TYPE.fullmatch(media_type):
-        raise AttachmentInvalid("The media type is one such as `image/png`, in lower case and without parameters.")
-    if len(data) > LARGEST_ATTACHMENT * 4 // 3 + 4:
-        raise AttachmentTooLarge(f"An attachment has at most {LARGEST_ATTACHMENT:,} bytes.")
-    try:
-        return base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise AttachmentInvalid("`data` is not base64.") from error

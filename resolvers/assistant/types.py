@@ -11,8 +11,8 @@ from strawberry.scalars import JSON
 from strawberry.types import Info
 
 from app.assistant import models
+from app.assistant.attachments import url
 from app.assistant.completing import Completion, Suggestions
-from app.assistant.service import attachment_url
 from app.core.streams import End, Gap
 from app.organization.models import EnabledModel
 from resolvers.context import Context
@@ -192,7 +192,7 @@ def attachment(record: models.Attachment) -> ChatAttachment:
         media_type=record.media_type,
         size=record.size,
         sha256=record.sha256,
-        url=attachment_url(record),
+        url=url(record),
         created_at=record.created_at,
     )
 

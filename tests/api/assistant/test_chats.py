@@ -400,8 +400,16 @@ async def test_an_answer_that_lost_its_server_ends_and_its_chat_goes_on(shared: 
     told = await client.stream("subscription ($id: ID!) { chatAnswer(id: $id) { end { reason } } }", {"id": lost.id})
     parts = await _chat(client, "Again?", "private-chat", 2)
 
+    messages = (await client.data(CHAT, {"id": known["chat"]}))["chat"]["messages"]
     assert told[-1]["data"]["chatAnswer"]["end"]["reason"] == "lost"
     assert parts[-1]["type"] == "finish"
+    assert [message["parts"][-1]["text"] for message in messages] == [
+        "private-question",
+        "Hello, world.",
+        "half of",
+        "Again?",
+        "Hello, world.",
+    ]
 
 
 async def test_lost_answers_are_ended_and_old_streams_forgotten(shared: Served) -> None:
@@ -418,7 +426,7 @@ async def test_lost_answers_are_ended_and_old_streams_forgotten(shared: Served) 
     for answer_id in (lost.id, known["answer"]):
         [told] = await client.stream(watched, {"id": answer_id})
         assert told["errors"][0]["extensions"]["code"] == "NOT_FOUND"
-    assert len(after["messages"]) == 2
+    assert len(after["messages"]) == 3
 
 
 async def _lose(client: Client, chat_id: str) -> Answer:
@@ -437,6 +445,13 @@ async def _lose(client: Client, chat_id: str) -> Answer:
         created_at=now(),
     )
     work.write(repository.ADD_ANSWER, **answer.__dict__)
+    said_so_far = [
+        {"type": "start", "messageId": "msg_half"},
+        {"type": "text-start", "id": "t"},
+        {"type": "text-delta", "id": "t", "delta": "half of"},
+    ]
+    for position, part in enumerate(said_so_far, start=1):
+        work.write(repository.ADD_PART, answer_id=answer.id, position=position, part=part)
     changed = chat.changed(answer_id=answer.id, version=chat.version + 1)
     work.write(repository.CHANGE, expect=1, seen="", known=chat.version, **changed.__dict__)
     await work.commit()
