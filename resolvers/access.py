@@ -174,24 +174,26 @@ class MutationGuard(Guard):
     async def _judge(self, context: Context, asked: Question, resolve: Callable[[], Awaitable[Any]]) -> Any:
         replay = context.replay
         if not (self.judged and judging.is_judged(context)):
-            return await replay() if replay is not None else await self._ask(context, resolve)
+            return await replay() if replay is not None else await self._ask(context, asked, resolve)
         work = context.work if replay is None else None
         async with judging.judging(context, asked, work) as judged:
             if replay is not None:
                 await judging.admit(judged)
                 return await replay()
-            return await self._judged_change(judged, resolve)
+            return await self._judged_change(judged, asked, resolve)
 
-    async def _ask(self, context: Context, resolve: Callable[[], Awaitable[Any]]) -> Any:
+    async def _ask(self, context: Context, asked: Question, resolve: Callable[[], Awaitable[Any]]) -> Any:
         """A change that may be a question to the policies: asked again where another call took the room meanwhile."""
         for _ in range(ASKED_AT_MOST - 1):
             with suppress(PolicyDenied):
-                return await self._change(context, resolve)
-        return await self._change(context, resolve)
+                return await self._change(context, asked, resolve)
+        return await self._change(context, asked, resolve)
 
-    async def _judged_change(self, judged: judging.Judging, resolve: Callable[[], Awaitable[Any]]) -> Any:
+    async def _judged_change(
+        self, judged: judging.Judging, asked: Question, resolve: Callable[[], Awaitable[Any]]
+    ) -> Any:
         try:
-            return await self._change(judged.context, resolve, judged)
+            return await self._change(judged.context, asked, resolve, judged)
         except PolicyDenied as error:
             await judged.refuse(error)
             raise
@@ -200,11 +202,16 @@ class MutationGuard(Guard):
             raise
 
     async def _change(
-        self, context: Context, resolve: Callable[[], Awaitable[Any]], judged: judging.Judging | None = None
+        self,
+        context: Context,
+        asked: Question,
+        resolve: Callable[[], Awaitable[Any]],
+        judged: judging.Judging | None = None,
     ) -> Any:
         try:
             result = await resolve()
-            resource = str(getattr(result, "id", "") or "")
+            # What has no id, such as a file, is told by what the call names.
+            resource = str(getattr(result, "id", "") or next(iter(asked.resources), ""))
             if judged is not None:
                 judged.record(resource)
             elif context.decision is not None:

@@ -30,6 +30,7 @@ from app.database.unit_of_work import UnitOfWork
 from app.environments.models import UnitRecord
 from app.environments.service import Environments, Parts
 from app.federation.service import Federation, FederationParts
+from app.files.service import Files
 from app.identity.service import Identity
 from app.limits.quotas import Admission
 from app.limits.service import Limits
@@ -51,6 +52,7 @@ from app.tasks.service import Tasks
 from app.tokens.hybrid import Verified
 from app.tokens.service import SigningKeys
 from app.usage.service import Usages
+from app.version_control.service import VersionControl
 from app.workspaces.service import WorkspaceParts, Workspaces
 from app.workspaces.sessions import Sessions
 
@@ -181,6 +183,16 @@ class Context:
     def sessions(self) -> Sessions:
         """The organization's sessions."""
         return Sessions(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def files(self) -> Files:
+        """The files of the organization's sessions."""
+        return Files(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def version_control(self) -> VersionControl:
+        """The version control of the organization's sessions."""
+        return VersionControl(self.work, self.require_actor(), self.product.workspaces)
 
     @cached_property
     def agents(self) -> Agents:

@@ -21,7 +21,8 @@ class RestMethod(enum.StrEnum):
 @strawberry.directive(
     locations=[DirectiveLocation.QUERY, DirectiveLocation.MUTATION, DirectiveLocation.SUBSCRIPTION],
     name="rest",
-    description="Serves this operation as a REST route: path and query parameters and the body become its variables.",
+    description="Serves this operation as a REST route: path and query parameters and the body become its variables. "
+    'With `when: "field=value"` it is one of several of its path, chosen by that field of the body.',
 )
 def rest(
     method: RestMethod,
@@ -30,6 +31,7 @@ def rest(
     raw: bool = False,
     group: str | None = None,
     max_age: int | None = None,
+    when: str | None = None,
     value: DirectiveValue[object] = None,
 ) -> object:
     return value

@@ -40,6 +40,8 @@ from resolvers.errors import ClientErrors
 from resolvers.federation.mutations import FederationMutations
 from resolvers.federation.queries import FederationQueries
 from resolvers.federation.types import FederationProvider
+from resolvers.files.mutations import FileMutations
+from resolvers.files.queries import FileQueries
 from resolvers.identity.mutations import IdentityMutations
 from resolvers.identity.queries import ORGANIZATION, IdentityQueries
 from resolvers.identity.types import ApiKey, Organization
@@ -70,6 +72,8 @@ from resolvers.tasks.queries import TaskQueries
 from resolvers.tasks.types import Task
 from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
+from resolvers.version_control.mutations import VersionControlMutations
+from resolvers.version_control.queries import VersionControlQueries
 from resolvers.workspaces.mutations import WorkspaceMutations
 from resolvers.workspaces.queries import WorkspaceQueries
 from resolvers.workspaces.types import Session, Workspace
@@ -84,6 +88,7 @@ class Query(
     BillingQueries,
     EnvironmentQueries,
     FederationQueries,
+    FileQueries,
     IdentityQueries,
     MemberQueries,
     OrganizationQueries,
@@ -94,6 +99,7 @@ class Query(
     SystemQueries,
     TaskQueries,
     TokenQueries,
+    VersionControlQueries,
     WorkspaceQueries,
 ):
     @node_query(
@@ -111,6 +117,7 @@ class Mutation(
     BillingMutations,
     EnvironmentMutations,
     FederationMutations,
+    FileMutations,
     IdentityMutations,
     MemberMutations,
     OrganizationMutations,
@@ -120,6 +127,7 @@ class Mutation(
     SsoMutations,
     TaskMutations,
     TokenMutations,
+    VersionControlMutations,
     WorkspaceMutations,
 ):
     pass

@@ -38,7 +38,7 @@ def bind(
     if free.pop(IF_VERSION, None) is not None and if_version is not None:
         values[IF_VERSION] = if_version
     if takes_body(operation):
-        values.update(_from_body(free, body))
+        values.update(_from_body(free, _without_choice(operation, body)))
         _refuse_unknown(query, {}, "query parameter")
     else:
         # RFC 6749, section 4.1.2: whoever redirects to us may add parameters of its own.
@@ -49,8 +49,16 @@ def bind(
 
 
 def takes_body(operation: RestOperation) -> bool:
-    """Whether variables come from the body."""
-    return operation.method in ("POST", "PUT", "PATCH") and bool(body_variables(operation))
+    """Whether the body says something."""
+    says = bool(body_variables(operation)) or operation.when is not None
+    return operation.method in ("POST", "PUT", "PATCH") and says
+
+
+def _without_choice(operation: RestOperation, body: Any) -> Any:
+    """The body without the field that chose the operation."""
+    if operation.when is None or not isinstance(body, dict):
+        return body
+    return {name: value for name, value in body.items() if name != operation.when[0]}
 
 
 def body_variables(operation: RestOperation) -> dict[str, Variable]:

@@ -16,12 +16,13 @@ from graphql import (
 
 from app.observability.health import VERSION
 from rest_compat.binding import IF_VERSION, INPUT, body_variables, takes_body
-from rest_compat.chat_described import described as chat
 from rest_compat.dialects import DIALECTS
+from rest_compat.openapi_merging import merged
+from rest_compat.openapi_others import others
+from rest_compat.openapi_words import DESCRIPTIONS, NAMES, REASONS, tag
 from rest_compat.operations import RestOperation, Variable
 from rest_compat.ratelimit import is_probe
 from rest_compat.shape import Shape, shape
-from rest_compat.webhooks import described as webhook
 
 Schema = dict[str, Any]
 
@@ -57,38 +58,6 @@ _SCALARS: dict[str, Schema] = {
         "examples": ["4h"],
     },
 }
-_REASONS = {
-    400: "The request is malformed.",
-    401: "Credentials are missing or not valid.",
-    403: "The credentials do not permit this.",
-    404: "Nothing with this id is visible to you.",
-    405: "The path does not take this method; see `Allow`.",
-    409: "The state of the resource does not permit this.",
-    412: "The resource is no longer at the version in `If-Match`.",
-    413: "The body is too large.",
-    415: "The body is not `application/json`.",
-    422: "The request is well-formed, but its content is not valid.",
-    429: "Too many requests; see `Retry-After`.",
-    500: "A defect of the server; tell the operator the request id.",
-    503: "A needed part does not answer.",
-}
-_DESCRIPTIONS = {
-    "limit": "How many items at most: 1 to 1,000; 100 by default.",
-    "cursor": "Continue behind this cursor, taken from `meta.nextCursor` or the `Link` header.",
-    "after": "Resume behind the frame with this cursor.",
-    "id": "The id, as the resource gave it.",
-    "service": "Only this service.",
-    "tail": "How many lines at most: 1 to 10,000.",
-    "since": "Only lines since this time.",
-    "status": "Only those that are in this status.",
-}
-
-
-_NAMES = {"surestage": "SureStage", "suradar": "SURADAR", "sursakit": "Sursakit", "microstax": "MicroStax"}
-
-
-def _tag(api: str, group: str) -> str:
-    return f"{_NAMES[api]}: {group}"
 
 
 def build(operations: Iterable[RestOperation]) -> Schema:
@@ -97,7 +66,7 @@ def build(operations: Iterable[RestOperation]) -> Schema:
     paths: dict[str, Schema] = {}
     tags: dict[str, str] = {}
     for operation in operations:
-        tags[_tag(operation.api, operation.group)] = f"As {_NAMES[operation.api]} documents it."
+        tags[tag(operation.api, operation.group)] = f"As {NAMES[operation.api]} documents it."
         item = paths.setdefault(operation.path, {})
         if operation.is_stream:
             item["x-websocket"] = True
@@ -105,8 +74,9 @@ def build(operations: Iterable[RestOperation]) -> Schema:
             item["description"] = operation.description
             item.setdefault("parameters", _path_parameters(operation))
         else:
-            item[operation.method.lower()] = _operation(operation, components)
-    for path, item in _others().items():
+            made, method = _operation(operation, components), operation.method.lower()
+            item[method] = merged(item[method], made) if method in item else made
+    for path, item in others().items():
         paths.setdefault(path, {}).update(item)
     return {
         "openapi": "3.1.0",
@@ -133,11 +103,6 @@ def build(operations: Iterable[RestOperation]) -> Schema:
     }
 
 
-def _others() -> Schema:
-    """Paths that are no operations."""
-    return {"/metrics": _metrics(), "/v1/audit/export": _audit_export(), "/v1/billing/webhook": webhook(), **chat()}
-
-
 def _shape(operation: RestOperation) -> Shape:
     return shape(operation.root_type, operation.root_node, operation.fragments)
 
@@ -147,7 +112,7 @@ def _operation(operation: RestOperation, components: dict[str, Schema]) -> Schem
         "operationId": operation.name,
         "summary": operation.description.partition(":")[0].partition(";")[0].rstrip("."),
         "description": operation.description,
-        "tags": [_tag(operation.api, operation.group)],
+        "tags": [tag(operation.api, operation.group)],
         "parameters": [*_path_parameters(operation), *_query_parameters(operation, components), *_headers(operation)],
         "responses": _responses(operation, components),
     }
@@ -166,7 +131,7 @@ def _path_parameters(operation: RestOperation) -> list[Schema]:
             "name": name,
             "in": "path",
             "required": True,
-            "description": _DESCRIPTIONS.get(name, f"The {name}."),
+            "description": DESCRIPTIONS.get(name, f"The {name}."),
             "schema": {"type": "string", "minLength": 1},
         }
         for name in operation.path_parameters
@@ -189,7 +154,7 @@ def _query_parameter(variable: Variable, components: dict[str, Schema]) -> Schem
         "name": variable.name,
         "in": "query",
         "required": variable.required,
-        "description": variable.description or _DESCRIPTIONS.get(variable.name, f"The {variable.name}."),
+        "description": variable.description or DESCRIPTIONS.get(variable.name, f"The {variable.name}."),
         "schema": schema,
     }
 
@@ -217,7 +182,9 @@ def _header(name: str, description: str, schema: Schema) -> Schema:
 
 def _body(operation: RestOperation, components: dict[str, Schema]) -> Schema:
     variables = body_variables(operation)
-    if INPUT in variables:
+    if operation.when is not None:
+        schema = _chosen_body(operation, variables, components)
+    elif INPUT in variables:
         schema = _input(variables[INPUT].type, components)
     else:
         schema = _object(
@@ -225,6 +192,14 @@ def _body(operation: RestOperation, components: dict[str, Schema]) -> Schema:
             [name for name, variable in variables.items() if variable.required],
         )
     return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _chosen_body(operation: RestOperation, variables: dict[str, Variable], components: dict[str, Schema]) -> Schema:
+    assert operation.when is not None
+    field, value = operation.when
+    properties = {name: _input(variable.type, components) for name, variable in variables.items()}
+    required = [field, *(name for name, variable in variables.items() if variable.required)]
+    return {"title": operation.name, **_object({field: {"const": value}, **properties}, required)}
 
 
 def _responses(operation: RestOperation, components: dict[str, Schema]) -> Schema:
@@ -251,7 +226,7 @@ def _responses(operation: RestOperation, components: dict[str, Schema]) -> Schem
     components.setdefault(error_name, dialect.failure_schema())
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{error_name}"}}}
     for status in _error_statuses(operation):
-        responses[str(status)] = {"description": _REASONS[status], "content": content}
+        responses[str(status)] = {"description": REASONS[status], "content": content}
     return responses
 
 
@@ -342,55 +317,3 @@ def _or_null(schema: Schema) -> Schema:
 
 def _object(properties: Schema, required: list[str]) -> Schema:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _metrics() -> Schema:
-    return {
-        "get": {
-            "operationId": "GetMetrics",
-            "summary": "Prometheus metrics",
-            "description": "Prometheus metrics in the text exposition format.",
-            "tags": [_tag("microstax", "operations")],
-            "security": [],
-            "parameters": [],
-            "responses": {
-                "200": {
-                    "description": "The metrics.",
-                    "content": {"text/plain": {"schema": {"type": "string"}}},
-                },
-                "405": {"description": _REASONS[405]},
-            },
-        }
-    }
-
-
-def _audit_export() -> Schema:
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/SuradarError"}}}
-    personal = {
-        "name": "personal",
-        "in": "query",
-        "required": False,
-        "description": "With the personal data that is still kept.",
-        "schema": {"type": "boolean", "default": False},
-    }
-    return {
-        "get": {
-            "operationId": "ExportAuditLog",
-            "summary": "Export the whole audit log",
-            "description": "The whole audit log as lines of JSON: a header with the public keys, the events, the "
-            "tree's leaf tiles, the signed checkpoints, an end. `soundstage audit verify` needs no server.",
-            "tags": [_tag("suradar", "governance")],
-            "parameters": [personal],
-            "x-access": {"scope": "audit", "kind": "read"},
-            "responses": {
-                "200": {
-                    "description": "The log, one JSON object a line.",
-                    "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
-                },
-                **{
-                    str(status): {"description": _REASONS[status], "content": error}
-                    for status in (400, 401, 403, 405, 429, 500, 503)
-                },
-            },
-        }
-    }

@@ -63,6 +63,8 @@ class RestOperation:
     status: int
     #: The body is the root field's value alone, without the dialect's envelope.
     raw: bool
+    #: The field of the body and its value that choose this operation among those of its path; None: it is the only one.
+    when: tuple[str, str] | None
     #: Seconds that anybody may keep the answer; None where nobody may.
     max_age: int | None
     description: str
@@ -131,7 +133,7 @@ def load_operations(
         if (folder / api).is_dir()
         for operation in _load_api(folder / api, schema, access, validated)
     ]
-    taken: dict[tuple[str, str], str] = {}
+    taken: dict[tuple[str, str, Any], str] = {}
     if not validated:
         _check_fragments(operations)
     for operation in operations:
@@ -140,7 +142,7 @@ def load_operations(
         if operation.method == "GET" and operation.is_mutation and not operation.redirects:
             raise DocumentError(f"{operation.name}: a GET changes nothing, unless it is a step of a redirect")
         for path in operation.paths():
-            key = (operation.method, _PARAMETER.sub("{}", path))
+            key = (operation.method, _PARAMETER.sub("{}", path), operation.when)
             other = taken.setdefault(key, operation.name)
             if other != operation.name:
                 raise DocumentError(f"{operation.name} and {other} both answer {operation.method} {path}")
@@ -216,6 +218,7 @@ def _operation(
         path=rest["path"],
         status=rest.get("status", 200),
         raw=rest.get("raw", False),
+        when=_condition(rest.get("when"), name),
         max_age=rest.get("maxAge"),
         description=node.description.value if node.description else name,
         text=print_ast(document),
@@ -237,6 +240,15 @@ def _rest_arguments(node: OperationDefinitionNode, schema: GraphQLSchema, where:
                 argument.name.value: value_from_ast_untyped(argument.value) for argument in directive.arguments or ()
             }
     raise DocumentError(f"{where}: an operation of an API takes @rest(method:, path:)")
+
+
+def _condition(text: str | None, name: str) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    field, equals, value = text.partition("=")
+    if not (field and equals and value):
+        raise DocumentError(f"{name}: `when` is `field=value`, not {text!r}")
+    return field, value
 
 
 def _variables(node: OperationDefinitionNode, schema: GraphQLSchema) -> dict[str, Variable]:

@@ -65,18 +65,22 @@ class RestRoute:
         answered = shape(operation.root_type, operation.root_node, operation.fragments)
         self.convert = converter(answered, whole_seconds=self.dialect.whole_seconds)
 
-    async def answer(self, request: Request, path: dict[str, str]) -> Response:
-        """Answers a request, whatever happens, in the dialect."""
+    async def answer(self, request: Request, path: dict[str, str], refused: SoundstageError | None = None) -> Response:
+        """Answers a request, whatever happens, in the dialect; with `refused`, where it is refused already."""
         context = await self.context(request)
-        response = await self._guarded(request, path, context)
+        response = await self._guarded(request, path, context, refused)
         response.headers.raw.extend(context.response_headers.raw)
         return response
 
-    async def _guarded(self, request: Request, path: dict[str, str], context: Context) -> Response:
+    async def _guarded(
+        self, request: Request, path: dict[str, str], context: Context, refused: SoundstageError | None
+    ) -> Response:
         context.largest_page = LARGEST_PAGE
         headers = {"X-Request-ID": context.request_id}
         try:
             headers.update(await admit(self.operation, self.dialect, context))
+            if refused is not None:
+                raise refused
             return await self._answer(request, path, context, headers)
         except SoundstageError as error:
             headers.update(error.details.pop("headers", {}))
@@ -97,7 +101,7 @@ class RestRoute:
     async def _answer(
         self, request: Request, path: dict[str, str], context: Context, headers: dict[str, str]
     ) -> Response:
-        body = await _read(request)
+        body = await read(request)
         key = request.headers.get("idempotency-key")
         changing = self.operation.is_mutation and self.operation.method in ("POST", "PUT", "PATCH")
         if key is None or not changing or context.actor is None:
@@ -135,7 +139,7 @@ class RestRoute:
         self, request: Request, path: dict[str, str], body: bytes, context: Context, headers: dict[str, str]
     ) -> Response:
         operation = self.operation
-        document = _json_body(request, body) if takes_body(operation) else None
+        document = json_body(request, body) if takes_body(operation) else None
         version = version_wanted(request.headers.get("if-match")) if operation.is_mutation else None
         variables = bind(operation, path, _query(request), document, version)
         result = await self.schema.execute(
@@ -188,14 +192,16 @@ def as_error(error: Any) -> SoundstageError:
     return SoundstageError(error.message)
 
 
-async def _read(request: Request) -> bytes:
+async def read(request: Request) -> bytes:
+    """The whole body; raises `InvalidRequest` where the client left before its end."""
     try:
         return await request.body()
     except ClientDisconnect as error:
         raise InvalidRequest("The request ended before its body was complete.") from error
 
 
-def _json_body(request: Request, body: bytes) -> Any:
+def json_body(request: Request, body: bytes) -> Any:
+    """The body as JSON; raises `UnsupportedMediaType` or `InvalidRequest`."""
     if not body:
         return None
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -19,11 +19,14 @@ from resolvers.access import root_access
 from resolvers.context import Context
 from resolvers.schema import build_schema
 from rest_compat import openapi
+from rest_compat.choices import Choice, choices
 from rest_compat.dialects import DIALECTS, Answered
 from rest_compat.operations import RestOperation, load_operations
 from rest_compat.router import Match, Router
 from rest_compat.routes import MethodNotAllowed, RestRoute
 from rest_compat.websockets import StreamRoute
+
+Route = RestRoute | Choice | StreamRoute
 
 
 def operations(folder: Path, *, validated: bool = False) -> list[RestOperation]:
@@ -46,17 +49,22 @@ class RestService:
         self.operations = operations(folder, validated=True)
         #: What answers the paths that are no routes; set by whoever has more.
         self.otherwise: ASGIApp = _nothing
-        self._router: Router[RestRoute | StreamRoute] = Router()
+        self._router: Router[Route] = Router()
         schema = build_schema(production=production)
         readable = frozenset(operation.path for operation in self.operations if operation.method == "GET")
+        together: dict[tuple[str, str], list[RestRoute]] = {}
         for operation in self.operations:
-            route = (
-                StreamRoute(operation, schema, context)
-                if operation.is_stream
-                else RestRoute(operation, schema, context, readable)
-            )
-            for path in operation.paths():
-                self._router.add(operation.method, path, route)
+            if operation.is_stream:
+                self._add(operation, StreamRoute(operation, schema, context))
+            else:
+                route = RestRoute(operation, schema, context, readable)
+                together.setdefault((operation.method, operation.path), []).append(route)
+        for routes in together.values():
+            self._add(routes[0].operation, choices(routes))
+
+    def _add(self, operation: RestOperation, route: Route) -> None:
+        for path in operation.paths():
+            self._router.add(operation.method, path, route)
 
     @cached_property
     def document(self) -> bytes:
@@ -75,18 +83,21 @@ class RestService:
         else:
             await self._answer(match, scope, receive, send)
 
-    async def _answer(self, match: Match[RestRoute | StreamRoute], scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         route, path = match.route(method) or (None, {})
-        changing_head = scope["method"] == "HEAD" and isinstance(route, RestRoute) and route.operation.is_mutation
-        if not isinstance(route, RestRoute) or changing_head:
+        if (
+            route is None
+            or isinstance(route, StreamRoute)
+            or (scope["method"] == "HEAD" and route.operation.is_mutation)
+        ):
             response = _not_allowed(match, scope)
         else:
             scope[ROUTE] = route.operation.name
             response = await route.answer(Request(scope, receive), path)
         await response(scope, receive, send)
 
-    async def _stream(self, match: Match[RestRoute | StreamRoute], scope: Scope, receive: Receive, send: Send) -> None:
+    async def _stream(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
         route, path = match.route("WS") or (None, {})
         if not isinstance(route, StreamRoute):
             await self.otherwise(scope, receive, send)
@@ -99,7 +110,7 @@ async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     await (await not_found(HTTPConnection(scope)))(scope, receive, send)
 
 
-def _not_allowed(match: Match[RestRoute | StreamRoute], scope: Scope) -> Response:
+def _not_allowed(match: Match[Route], scope: Scope) -> Response:
     route = next(iter(match.routes.values()))[0]
     methods = sorted(method if method != "WS" else "GET" for method in match.routes)
     response = failure(scope, MethodNotAllowed(f"This path takes {', '.join(methods)}."), route.operation.api)

@@ -17,6 +17,7 @@ from tests.support.databases import KINDS, Databases
 from tests.support.live import LiveServer
 from tests.support.serving import Served
 from tests.support.tenants import Tenant, found
+from tests.support.working import Working, begin
 
 #: Whose tests measure time, or start and kill whole programs: they run after the others, one by one.
 ALONE = ("engines", "reliability", "console", "cli")
@@ -73,6 +74,14 @@ async def database(databases: Databases, kind: str) -> AsyncIterator[Database]:
 async def organization(database: Database) -> Tenant:
     """An organization in `database`, with its owner's key."""
     return await found(database)
+
+
+@pytest.fixture
+async def working(organization: Tenant, tmp_path: Path) -> AsyncIterator[Working]:
+    """A workspace with one session, on real git."""
+    made = await begin(organization, tmp_path / "workspaces")
+    yield made
+    await made.parts.close()
 
 
 @pytest.fixture

@@ -18,7 +18,16 @@ from resolvers.schema import build_schema
 from rest_compat.operations import RestOperation
 from rest_compat.service import operations as load
 from tests.support import preparations
-from tests.support.samples import assistant, environments, governance, organization, people, tokens, workspaces
+from tests.support.samples import (
+    assistant,
+    environments,
+    governance,
+    organization,
+    people,
+    tokens,
+    version_control,
+    workspaces,
+)
 from tests.support.sampling import MISSING as MISSING
 from tests.support.sampling import PREFIXES as PREFIXES
 from tests.support.sampling import Facts as Facts
@@ -37,6 +46,7 @@ DOMAINS: tuple[Any, ...] = (
     organization,
     people,
     tokens,
+    version_control,
     workspaces,
 )
 
@@ -154,6 +164,7 @@ _CHANGING = [
     (re.compile(r"private-(agent|policy|workspace)-\d+"), r"private-\1"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<hash>"),
     (re.compile(r"\b[0-9a-f]{40}\b"), "<commit>"),
+    (re.compile(r"\bRoll back to [0-9a-f]{10}\b"), "Roll back to <commit>"),
     (re.compile(r"\b(session/(?:[0-9a-z-]+-)?)[0-9a-z]{6}\b"), r"\1<end>"),
     (re.compile(r"(cred|sk_live)_[0-9A-Za-z]{6,36}"), r"\1_"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "<time>"),
