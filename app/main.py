@@ -155,6 +155,7 @@ class Server:
 
     def _product(self, vault: Vault, environments: Parts) -> Product:
         policies = PolicyParts()
+        workspaces = WorkspaceParts(Folders(self.settings.data_dir.absolute() / "workspaces"))
         return Product(
             self.database,
             environments,
@@ -167,8 +168,8 @@ class Server:
             self.limits,
             self._sso(vault),
             billing_parts(self.settings),
-            WorkspaceParts(Folders(self.settings.data_dir.absolute() / "workspaces")),
-            self._assistant(vault, environments, policies),
+            workspaces,
+            self._assistant(vault, environments, workspaces, policies),
             lambda: self.metrics.answered,
             production=self.settings.production,
         )
@@ -183,10 +184,13 @@ class Server:
         self._duties = [asyncio.create_task(duty) for duty in duties]
         _collect_rarely()
 
-    def _assistant(self, vault: Vault, environments: Parts, policies: PolicyParts) -> AssistantParts:
+    def _assistant(
+        self, vault: Vault, environments: Parts, workspaces: WorkspaceParts, policies: PolicyParts
+    ) -> AssistantParts:
         return AssistantParts(
             vault,
             environments,
+            workspaces,
             policies,
             self.limits.usage,
             Files(self.settings.data_dir.absolute() / "attachments"),

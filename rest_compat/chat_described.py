@@ -73,7 +73,6 @@ def described() -> dict[str, Schema]:
         "parameters": [],
     }
     changing = (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503)
-    reading = (400, 401, 403, 404, 405, 429, 500, 503)
     chat = _operation(
         "SendChat",
         "Chat completion",
@@ -92,6 +91,15 @@ def described() -> dict[str, Schema]:
         {"200": _STREAM},
         changing,
     )
+    return {
+        "/api/v1/chat": {"post": {**chat, **ask}},
+        "/api/v1/workflow-chat": {"post": {**workflow, **ask}},
+        **_read(),
+    }
+
+
+def _read() -> dict[str, Schema]:
+    reading = (400, 401, 403, 404, 405, 429, 500, 503)
     resume = _operation(
         "ResumeChat",
         "Resume the answer under way",
@@ -111,8 +119,6 @@ def described() -> dict[str, Schema]:
         kind="read",
     )
     return {
-        "/api/v1/chat": {"post": {**chat, **ask}},
-        "/api/v1/workflow-chat": {"post": {**workflow, **ask}},
         "/api/v1/chat/{id}/stream": {"get": resume},
         "/api/v1/chat/attachments/{id}": {"get": attachment},
     }

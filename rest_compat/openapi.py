@@ -76,8 +76,7 @@ def build(operations: Iterable[RestOperation]) -> Schema:
         else:
             made, method = _operation(operation, components), operation.method.lower()
             item[method] = merged(item[method], made) if method in item else made
-    for path, item in others().items():
-        paths.setdefault(path, {}).update(item)
+    _join(paths, others())
     return {
         "openapi": "3.1.0",
         "info": {
@@ -101,6 +100,11 @@ def build(operations: Iterable[RestOperation]) -> Schema:
             "schemas": dict(sorted(components.items())),
         },
     }
+
+
+def _join(paths: dict[str, Schema], more: dict[str, Schema]) -> None:
+    for path, item in more.items():
+        paths.setdefault(path, {}).update(item)
 
 
 def _shape(operation: RestOperation) -> Shape:

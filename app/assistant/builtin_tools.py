@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.assistant.session_tools import session_tools
 from app.assistant.tools import Registry, Tool, ToolContext, ToolInputInvalid, object_schema
 from app.core.actor import Kind, Scope
 from app.core.clock import rfc3339
@@ -24,6 +25,7 @@ def builtin_tools() -> Registry:
     registry.add(_environments())
     registry.add(_tasks())
     registry.add([_use_skill()])
+    registry.add(session_tools())
     return registry
 
 
@@ -104,17 +106,17 @@ def _environment(found: Environment) -> dict[str, Any]:
 def _tasks() -> list[Tool]:
     state = {"type": "string", "enum": [str(state) for state in TaskState]}
     session = {"type": "string", "description": "The session; this chat's own where it is left out."}
-    new = {"session": session, "title": _TEXT, "description": {"type": "string"}, "assignee": {"type": "string"}}
+    new = {"sessionId": session, "title": _TEXT, "description": {"type": "string"}, "assignee": {"type": "string"}}
     return [
         Tool(
             name="list_tasks",
             description="The newest tasks of a session with their states and assignees; of one state, where given.",
-            schema=object_schema({"session": session, "state": state}),
+            schema=object_schema({"sessionId": session, "state": state}),
             scope=Scope.WORKSPACES,
             kind=Kind.READ,
             action="workspaces.read",
             run=_list_tasks,
-            resources=("session",),
+            resources=("sessionId",),
         ),
         Tool(
             name="create_task",
@@ -124,32 +126,25 @@ def _tasks() -> list[Tool]:
             kind=Kind.WRITE,
             action="task.create",
             run=_create_task,
-            resources=("session",),
+            resources=("sessionId",),
         ),
     ]
 
 
 async def _list_tasks(context: ToolContext, given: dict[str, Any]) -> Any:
     state = TaskState(given["state"]) if "state" in given else None
-    page = await Tasks(context.work, context.actor).page(_session(context, given), MOST_ITEMS, None, state)
+    page = await Tasks(context.work, context.actor).page(context.session(given), MOST_ITEMS, None, state)
     return {"tasks": [_task(found) for found in page.items], "more": page.has_more}
 
 
 async def _create_task(context: ToolContext, given: dict[str, Any]) -> Any:
     made = await Tasks(context.work, context.actor).create(
-        _session(context, given),
+        context.session(given),
         given["title"],
         description=given.get("description", ""),
         assignee_id=given.get("assignee", ""),
     )
     return _task(made)
-
-
-def _session(context: ToolContext, given: dict[str, Any]) -> str:
-    session: str = given.get("session") or context.session_id
-    if not session:
-        raise ToolInputInvalid("This chat is about no session: say which one is meant in `session`.")
-    return session
 
 
 def _task(found: Task) -> dict[str, Any]:

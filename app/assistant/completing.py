@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import orjson
@@ -18,9 +17,11 @@ from app.core.actor import Kind, Scope
 from app.core.errors import InvalidRequest
 from app.environments.models import EnvironmentStatus
 from app.environments.service import Environments
+from app.git import worktrees
 from app.limits.counters import Metric
 from app.tasks.models import TaskState
 from app.tasks.service import Tasks
+from app.workspaces.sessions import Sessions
 
 COMPLETE_SECONDS = 8.0
 COMPLETION_TOKENS = 256
@@ -38,8 +39,6 @@ _SUGGEST = """\
 Suggest what the person may want to ask the assistant of their development environments next. Answer with a JSON \
 array of at most 4 short requests in the person's language, each a string of at most 100 characters, and nothing else.""
 """
-
-Facts = Callable[[], Awaitable[list[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +79,9 @@ class Completing:
         fenced = _FENCE.match(text)
         return Completion(fenced[1] if fenced else text, chosen.id)
 
-    async def suggest(self, session_id: str, chat_id: str, more_facts: Facts | None = None) -> Suggestions:
+    async def suggest(self, session_id: str, chat_id: str) -> Suggestions:
         """What may be asked next: by the model where there is one and it answers, else from the facts."""
         facts = await self._facts(session_id)
-        if more_facts is not None:
-            facts = [*await more_facts(), *facts]
         try:
             chosen = await self.chats.catalogue.choose("")
             asked = "\n".join(["What is known:", *(facts or ["nothing in particular"]), *await self._said(chat_id)])
@@ -108,7 +105,7 @@ class Completing:
 
     async def _facts(self, session_id: str) -> list[str]:
         """What of the organization and the session calls for something, as requests."""
-        chats, found = self.chats, []
+        chats, found = self.chats, await self._open_changes(session_id)
         if chats.actor.may(Scope.ENVIRONMENTS, Kind.READ):
             environments = Environments(chats.work, chats.actor, chats.parts.environments)
             for status in (EnvironmentStatus.FAILED, EnvironmentStatus.DEGRADED):
@@ -121,6 +118,15 @@ class Completing:
                     asked = "What blocks the task" if state is TaskState.BLOCKED else "Help me with the task"
                     found.append(f"{asked} “{task.title}”{'?' if state is TaskState.BLOCKED else '.'}")
         return found
+
+    async def _open_changes(self, session_id: str) -> list[str]:
+        chats = self.chats
+        if not session_id or not chats.actor.may(Scope.WORKSPACES, Kind.READ):
+            return []
+        copy = await Sessions(chats.work, chats.actor, chats.parts.workspaces).working_copy(session_id)
+        changed = len(await worktrees.changes(copy.folder))
+        files = "1 file" if changed == 1 else f"{changed} files"
+        return [f"Review my changes in {files}, and commit them."] if changed else []
 
     async def _said(self, chat_id: str) -> list[str]:
         """The last words of a chat."""

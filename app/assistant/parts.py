@@ -15,6 +15,7 @@ from app.core.vault import Vault
 from app.environments.service import Parts as EnvironmentParts
 from app.limits.counters import UsageCounters
 from app.policies.governance import PolicyParts
+from app.workspaces.service import WorkspaceParts
 
 #: Answers that one server makes at once.
 MOST_ANSWERS = 200
@@ -61,6 +62,7 @@ class AssistantParts:
 
     vault: Vault
     environments: EnvironmentParts
+    workspaces: WorkspaceParts
     policies: PolicyParts
     usage: UsageCounters
     files: Files

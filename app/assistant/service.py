@@ -39,7 +39,7 @@ from app.assistant.recording import LEASE, Recorder
 from app.assistant.tools import Toolbox, ToolContext
 from app.core.actor import Actor
 from app.core.errors import Conflict, InvalidRequest, NotFound
-from app.core.ids import new_id
+from app.core.ids import is_id, new_id
 from app.core.paging import NEWEST, Page
 from app.core.streams import End, Gap, Items, follow
 from app.database.unit_of_work import UnitOfWork
@@ -94,6 +94,7 @@ class Chats:
 
     async def page(self, limit: int, before: str | None, *, workspace_id: str = "", session_id: str = "") -> Page[Chat]:
         """Chats from the newest on."""
+        await self._check_place(workspace_id, session_id)
         found = await self.work.all(
             repository.PAGE_BEFORE,
             owner_id=self.owner_id,
@@ -273,6 +274,8 @@ class Chats:
         found = await self.find(chat_id)
         if found is not None:
             return found
+        if is_id(chat_id, "cht"):
+            raise NotFound()  # one of ours: no client calls a new chat so
         moment = self.parts.clock()
         return Chat(
             id=new_id("cht"),
@@ -347,7 +350,9 @@ class Chats:
         database = self.work.database
         toolbox = Toolbox(
             registry,
-            lambda work: ToolContext(work, self.actor, parts.environments, chat.workspace_id, chat.session_id),
+            lambda work: ToolContext(
+                work, self.actor, parts.environments, parts.workspaces, chat.workspace_id, chat.session_id
+            ),
             self.actor,
             parts.policies,
             self.request_id,
@@ -384,11 +389,15 @@ class Chats:
         """
         if not workspace_id and not session_id:
             return {"workspace_id": chat.workspace_id, "session_id": chat.session_id}
+        return {"workspace_id": await self._check_place(workspace_id, session_id), "session_id": session_id}
+
+    async def _check_place(self, workspace_id: str, session_id: str) -> str:
+        """The workspace of a place, which is visible; raises `NotFound`."""
         if session_id:
             session = await self.work.one(workspaces.SESSION, id=session_id)
             if session is None or workspace_id not in ("", session.workspace_id):
                 raise SessionNotFound()
-            return {"workspace_id": session.workspace_id, "session_id": session.id}
+            return session.workspace_id
         if workspace_id and await self.work.one(workspaces.WORKSPACE, id=workspace_id) is None:
             raise WorkspaceNotFound()
-        return {"workspace_id": workspace_id, "session_id": ""}
+        return workspace_id

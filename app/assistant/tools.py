@@ -22,6 +22,7 @@ from app.policies import decisions
 from app.policies.errors import PolicyDenied
 from app.policies.governance import Governance, PolicyParts, Question
 from app.policies.models import Verdict
+from app.workspaces.service import WorkspaceParts
 
 #: How long a tool may take.
 TOOL_SECONDS = 60.0
@@ -46,8 +47,17 @@ class ToolContext:
     work: UnitOfWork
     actor: Actor
     environments: EnvironmentParts
+    workspaces: WorkspaceParts
+    #: What the chat is about; empty for nothing.
     workspace_id: str = ""
     session_id: str = ""
+
+    def session(self, given: Mapping[str, Any]) -> str:
+        """The session that a tool is to work in: the one it was given, or the chat's own."""
+        session: str = given.get("sessionId") or self.session_id
+        if not session:
+            raise ToolInputInvalid("This chat is about no session: say which one is meant in `sessionId`.")
+        return session
 
 
 Run = Callable[[ToolContext, dict[str, Any]], Awaitable[Any]]
@@ -127,7 +137,9 @@ class Toolbox:
             raise UnknownTool(f"There is no tool {name!r}.")
         self.actor.require(tool.scope, tool.kind)
         checked = tool.check(given)
-        resources = tuple(str(checked[key]) for key in tool.resources if checked.get(key)) or ("",)
+        own = {"sessionId": self.context(work).session_id}
+        named = (checked.get(key) or own.get(key) for key in tool.resources)
+        resources = tuple(str(each) for each in named if each) or ("",)
         if self.actor.agent_id:
             return await self._judged(tool, checked, resources, work)
         result = await tool.run(self.context(work), checked)

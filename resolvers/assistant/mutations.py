@@ -49,7 +49,9 @@ class SendChatMessageInput:
 
 @strawberry.input(description="A chat to keep. What is left out stays as it is.")
 class SaveChatInput:
-    id: str = strawberry.field(description="The chat's id, or what the client calls it: then it is made if missing.")
+    chat_id: str = strawberry.field(
+        description="The chat's id, or what the client calls it: then it is made if missing."
+    )
     title: str | None = strawberry.field(default=None, description="1 to 200 characters.")
     messages: JSON | None = strawberry.field(
         default=None, description="All UI messages of the chat. What the assistant said stays as it was said."
@@ -122,7 +124,7 @@ class AssistantMutations:
         input: Annotated[SaveChatInput, strawberry.argument(description="The chat.")],
     ) -> Chat:
         saved = await info.context.chats.save(
-            input.id,
+            input.chat_id,
             title=input.title,
             messages=input.messages,
             workspace_id=input.workspace_id or "",

@@ -94,7 +94,10 @@ def test_the_openapi_document_lists_every_route_once() -> None:
     routes = {
         (operation.method.lower(), operation.path) for operation in OPERATIONS.values() if not operation.is_stream
     }
-    assert listed == routes | {("get", "/metrics"), ("get", "/v1/audit/export"), ("post", "/v1/billing/webhook")}
+    others = {("get", "/metrics"), ("get", "/v1/audit/export"), ("post", "/v1/billing/webhook")}
+    chat = {("post", "/api/v1/chat"), ("post", "/api/v1/workflow-chat")}
+    chat |= {("get", "/api/v1/chat/{id}/stream"), ("get", "/api/v1/chat/attachments/{id}")}
+    assert listed == routes | others | chat
 
 
 def test_names_of_operations_are_unique() -> None:

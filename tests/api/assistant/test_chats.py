@@ -65,7 +65,9 @@ async def test_without_a_model_it_says_what_to_set_and_the_rest_works(shared: Se
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_model")
         assert "setOrganizationModels" in answer.json()["error"]["message"]
     assert (await client.get("/api/v1/models")).json() == []
-    assert (await client.post("/api/v1/chats/history", json={"id": "kept", "messages": [said("x")]})).status_code == 200
+    assert (
+        await client.post("/api/v1/chats/history", json={"chatId": "kept", "messages": [said("x")]})
+    ).status_code == 200
     suggested = (await client.post("/api/v1/workspace/suggestions", json={})).json()
     assert suggested["model"] is None
     assert suggested["prompts"]
@@ -130,7 +132,7 @@ async def test_what_the_assistant_said_cannot_be_rewritten(shared: Served) -> No
     history = (await client.get("/api/v1/chats/history/one")).json()["messages"]
     forged = {"id": history[1]["id"], "role": "assistant", "parts": [{"type": "text", "text": "forged"}]}
 
-    body = {"id": "one", "title": "Renamed", "messages": [said("Changed?"), forged]}
+    body = {"chatId": "one", "title": "Renamed", "messages": [said("Changed?"), forged]}
     saved = (await client.post("/api/v1/chats/history", json=body)).json()
 
     assert saved["title"] == "Renamed"
@@ -265,6 +267,58 @@ async def test_tasks_and_skills_are_tools_of_a_session(shared: Served) -> None:
     assert [task["title"] for task in tasks] == ["private-task", "private-task"]
     assert output["instructions"] == "Tag it, then push."
     assert "release: How to release." in model_server().asked("uses-skill")[-1]["messages"][0]["content"]
+
+
+FILE_TOOLS = ("writes", "edits", "reads", "searches", "lists", "shows", "moves", "deletes", "escapes")
+
+
+async def test_the_files_of_a_session_are_read_and_changed_by_tools(shared: Served) -> None:
+    client = await _with_models(shared, *FILE_TOOLS)
+    session = (await PREPARATIONS["task"](client))["work_session"]
+
+    outputs = {}
+    for number, model in enumerate(FILE_TOOLS):
+        parts = await _chat(client, "Do it.", f"chat-{number}", model=model, sessionId=session)
+        [outputs[model]] = [part for part in parts if part["type"].startswith("tool-output")]
+
+    given = {model: part.get("output") for model, part in outputs.items()}
+    assert given["edits"]["line"] == 2
+    assert given["reads"]["text"] == "1\tone\n2\tthree"
+    assert given["searches"]["matches"] == [{"path": "private/notes.txt", "line": 2, "text": "three"}]
+    assert "private/notes.txt" in [file["path"] for file in given["lists"]["files"]]
+    assert "+three" in given["shows"]["files"][0]["patch"]
+    assert (given["moves"], given["deletes"]) == ({"path": "moved.txt"}, {"deleted": "moved.txt"})
+    assert outputs["escapes"]["type"] == "tool-output-error"
+    told = [event for event in await client.tenant.work().all(ALL_EVENTS) if event.details.get("tool")]
+    actions = [(event.action, event.resource) for event in told]
+    assert actions.count(("file.write", session)) == 2
+    assert ("file.move", session) in actions
+
+
+async def test_open_changes_are_suggested_first(shared: Served) -> None:
+    client = await _with_models(shared, "writes")
+    session = (await PREPARATIONS["task"](client))["work_session"]
+    await _chat(client, "Write.", sessionId=session)
+    await client.data(SET, {"models": []})
+
+    suggested = (await client.post("/api/v1/workspace/suggestions", json={"sessionId": session})).json()
+
+    assert suggested["prompts"][0] == "Review my changes in 1 file, and commit them."
+
+
+async def test_a_policy_over_files_holds_for_tools(shared: Served) -> None:
+    client = await _with_models(shared, "writes")
+    known = await GOVERNED["governed"](client)
+    session = (await PREPARATIONS["task"](client))["work_session"]
+    rules = [{"type": "action_denylist", "actions": ["file.*"]}]
+    asked = 'mutation ($rules: [PolicyRule!]!) { createPolicy(input: {name: "no files", rules: $rules}) { id } }'
+    await client.data(asked, {"rules": rules})
+
+    parts = await _chat(client.with_key(known["credential"]), "Write.", sessionId=session)
+
+    assert "tool-output-error" in _kinds(parts)
+    changes = await client.get(f"/api/v1/workspace/{session}/version-controls/diff/working-copy")
+    assert (changes.status_code, "private/notes.txt" in changes.text) == (200, False)
 
 
 async def test_a_chat_about_somebody_elses_session_is_refused(shared: Served) -> None:

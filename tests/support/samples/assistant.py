@@ -55,7 +55,7 @@ def _managed(facts: Facts) -> dict[str, Any]:
 
 
 ASKED = {"chatId": "sample-chat", "messages": [said("Hello?")]}
-SAVED = {"id": "saved-chat", "title": "Saved", "messages": [said("Hello?")]}
+SAVED = {"chatId": "saved-chat", "title": "Saved", "messages": [said("Hello?")]}
 CODE = {"prefix": "def add(a, b):\n    return ", "suffix": "\n", "language": "python"}
 #: Whose chats are told to nobody else, whatever their role.
 OWN = {"given": "", "needs": ("chat",), "otherwise": "NOT_FOUND"}
@@ -63,7 +63,11 @@ OWN = {"given": "", "needs": ("chat",), "otherwise": "NOT_FOUND"}
 SAMPLES: dict[str, Sample] = {
     "Query.models": Sample(given="", needs=("model",)),
     "Query.chat": Sample(_chat, given="", needs=("chat",)),
-    "Query.chats": Sample(given="", needs=("chat",)),
+    "Query.chats": Sample(
+        lambda facts: {"workspaceId": facts["workspace"], "sessionId": facts["work_session"]},
+        given="",
+        needs=("chat", "work_session"),
+    ),
     "Query.chatAttachment": Sample(_attachment, given="", needs=("attachment",)),
     "Query.llmUsage": Sample(lambda _: {"groupBy": ["MODEL"]}, given="", needs=("chat",)),
     "Query.skill": Sample(_skill, given="", needs=("skill",)),
