@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from app.assistant import repository
 from app.assistant.endpoints import Model, Spent
 from app.assistant.errors import NoModel, UnknownModel
-from app.assistant.models import ModelUse
+from app.assistant.models import ModelUse, owner_of
 from app.core.actor import Actor
 from app.core.clock import Clock, now
 from app.core.errors import InvalidRequest
@@ -69,7 +69,7 @@ def counter(
 
     async def count(spent: Spent) -> None:
         work = UnitOfWork(database, actor.organization_id)
-        write_use(work, actor.user_id or actor.agent_id, model, spent, clock())
+        write_use(work, owner_of(actor), model, spent, clock())
         await work.commit()
         usage.record(actor.organization_id, Metric.MODEL_TOKENS, spent.tokens_in + spent.tokens_out)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from app.assistant.errors import MessagesInvalid
-from app.assistant.models import ChatMessage, MessageRole
+from app.assistant.models import Chat, ChatMessage, MessageRole
 
 MOST_MESSAGES = 500
 LARGEST_MESSAGE = 512 * 1024
@@ -52,6 +53,32 @@ def _message(given: Any, position: int) -> dict[str, Any]:
 
 def _is_part(part: Any) -> bool:
     return isinstance(part, dict) and isinstance(part.get("type"), str)
+
+
+def merge(
+    chat: Chat, stored: Sequence[ChatMessage], given: Sequence[dict[str, Any]], moment: datetime, *, whole: bool = False
+) -> list[ChatMessage]:
+    """The conversation with what was given: what the assistant said stays as it was said."""
+    known = {message.id: message for message in stored}
+    begins = known.get(given[0]["id"])
+    first = 0 if whole else len(stored) if begins is None else begins.position
+    made = list(stored[:first])
+    if {message.id for message in made} & {message["id"] for message in given}:
+        raise MessagesInvalid("A message that follows has the id of one before.")
+    for message in given:
+        found = known.get(message["id"])
+        if found is None or found.role is not MessageRole.ASSISTANT:
+            found = ChatMessage(
+                chat_id=chat.id,
+                position=0,
+                organization_id=chat.organization_id,
+                created_at=found.created_at if found else moment,
+                **message,
+            )
+        made.append(found.changed(position=len(made)))
+    if len(made) >= MOST_MESSAGES:
+        raise MessagesInvalid(f"A chat has at most {MOST_MESSAGES} messages. Begin another one.")
+    return made
 
 
 def attachment_ids(messages: Iterable[ChatMessage]) -> list[str]:

@@ -9,8 +9,14 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field
 
+from app.core.actor import Actor
 from app.database.statements import Record
 from app.database.types import Choice, Json, Moment
+
+
+def owner_of(actor: Actor) -> str:
+    """Whose chats an actor's are: the member's, the agent's, or those of whom a federated token names."""
+    return actor.user_id or actor.agent_id or f"{actor.credential_id}/{actor.subject}"
 
 
 class ChatKind(enum.StrEnum):

@@ -12,9 +12,9 @@ from app.assistant.answering import Answering
 from app.assistant.catalogue import Catalogue, counter
 from app.assistant.conversation import (
     LONGEST_ID,
-    MOST_MESSAGES,
     checked,
     for_model,
+    merge,
     title_of,
 )
 from app.assistant.endpoints import Model
@@ -32,6 +32,7 @@ from app.assistant.models import (
     ChatKind,
     ChatMessage,
     MessageRole,
+    owner_of,
 )
 from app.assistant.parts import AssistantParts
 from app.assistant.prompts import system_prompt
@@ -76,7 +77,7 @@ class Chats:
 
     def __init__(self, work: UnitOfWork, actor: Actor, parts: AssistantParts, request_id: str = "") -> None:
         self.work, self.actor, self.parts, self.request_id = work, actor, parts, request_id
-        self.owner_id = actor.user_id or actor.agent_id
+        self.owner_id = owner_of(actor)
         self.catalogue = Catalogue(work, parts.vault, allow_private=parts.allow_private_models)
 
     # Reading.
@@ -157,7 +158,7 @@ class Chats:
         chat = await self._chat(question.chat_id, question.kind, title_of(given))
         chat = await self._let_go(chat)
         stored = await self._stored(chat)
-        messages = self._merge(chat, stored, given)
+        messages = merge(chat, stored, given, self.parts.clock())
         moment = self.parts.clock()
         answer = Answer(
             id=new_id("ans"),
@@ -203,7 +204,7 @@ class Chats:
         chat = await self._chat(chat_id, ChatKind.CHAT, title_of(given))
         chat = await self._let_go(chat)
         stored = await self._stored(chat)
-        kept = stored if messages is None else self._merge(chat, stored, given, whole=True)
+        kept = stored if messages is None else merge(chat, stored, given, self.parts.clock(), whole=True)
         place = await self._place(chat, workspace_id, session_id)
         changed = chat.changed(
             **place,
@@ -300,30 +301,6 @@ class Chats:
 
     async def _stored(self, chat: Chat) -> list[ChatMessage]:
         return (await self.messages([chat.id]))[0] if chat.version else []
-
-    def _merge(
-        self, chat: Chat, stored: Sequence[ChatMessage], given: Sequence[dict[str, Any]], *, whole: bool = False
-    ) -> list[ChatMessage]:
-        """The conversation with what was given: what the assistant said stays as it was said."""
-        known = {message.id: message for message in stored}
-        first = 0 if whole else known[given[0]["id"]].position if given[0]["id"] in known else len(stored)
-        made = list(stored[:first])
-        if {message.id for message in made} & {message["id"] for message in given}:
-            raise MessagesInvalid("A message that follows has the id of one before.")
-        for message in given:
-            found = known.get(message["id"])
-            if found is None or found.role is not MessageRole.ASSISTANT:
-                found = ChatMessage(
-                    chat_id=chat.id,
-                    position=0,
-                    organization_id=chat.organization_id,
-                    created_at=found.created_at if found else self.parts.clock(),
-                    **message,
-                )
-            made.append(found.changed(position=len(made)))
-        if len(made) >= MOST_MESSAGES:
-            raise MessagesInvalid(f"A chat has at most {MOST_MESSAGES} messages. Begin another one.")
-        return made
 
     def _write(self, chat: Chat, changed: Chat, stored: Sequence[ChatMessage], messages: Sequence[ChatMessage]) -> None:
         same = next((at for at, (a, b) in enumerate(zip(stored, messages, strict=False)) if a != b), None)

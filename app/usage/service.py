@@ -25,9 +25,9 @@ class Usage:
     policy_evaluations: int
     #: Calls of agents that were denied.
     denials: int
-    #: Of language models, in and out.
-    model_tokens: int
     ran: Ran
+    #: Of language models, in and out.
+    model_tokens: int = 0
 
     @property
     def environment_hours(self) -> float:
