@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+from collections.abc import AsyncIterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 from app.assistant.errors import ModelFailed
@@ -19,11 +22,28 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 #: Between two parts of an answer.
 SILENCE_SECONDS = 60.0
+#: Of one answer, with all that stands around its text.
+MOST_BYTES = 32 * 1024 * 1024
 
 
 def http_client(*, allow_private: bool) -> httpx2.AsyncClient:
     """A client that reaches public addresses only, unless private ones are allowed."""
     import httpx2  # imported late, as `openai` is: a server without models starts without it
+
+    class Bounded(httpx2.AsyncByteStream):
+        def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+            self.stream = stream
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            received = 0
+            async for piece in self.stream:
+                received += len(piece)
+                if received > MOST_BYTES:
+                    raise ModelFailed(f"The model's answer is larger than {MOST_BYTES // 2**20} MiB.")
+                yield piece
+
+        async def aclose(self) -> None:
+            await self.stream.aclose()
 
     class Checked(httpx2.AsyncHTTPTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -31,10 +51,14 @@ def http_client(*, allow_private: bool) -> httpx2.AsyncClient:
             address = await checked_address(url.raw_host.decode(), url.port, url.scheme, allow_private)
             request.extensions = {**request.extensions, "sni_hostname": url.raw_host.decode()}
             request.url = url.copy_with(host=address)
-            return await super().handle_async_request(request)
+            response = await super().handle_async_request(request)
+            assert isinstance(response.stream, httpx2.AsyncByteStream)
+            response.stream = Bounded(response.stream)
+            return response
 
     timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
-    return httpx2.AsyncClient(transport=Checked(trust_env=False), timeout=timeout, follow_redirects=False)
+    transport = Checked(verify=_trust(), trust_env=False)
+    return httpx2.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False)
 
 
 async def checked_address(host: str, port: int | None, scheme: str, allow_private: bool) -> str:
@@ -49,3 +73,9 @@ async def checked_address(host: str, port: int | None, scheme: str, allow_privat
     if not allow_private and not all(is_public(address) for address in addresses):
         raise ModelFailed("The model's address is private, which SOUNDSTAGE_ALLOW_PRIVATE_MODELS does not allow.")
     return addresses[0]
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Read once: it takes tens of milliseconds."""
+    return ssl.create_default_context()

@@ -153,6 +153,16 @@ def tool_call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
+def storable(value: Any) -> Any:
+    """The same without what no database and no JSON holds: NUL, and halves of surrogate pairs. Models write both."""
+    if isinstance(value, str):
+        plain = value.replace("\0", "\ufffd")
+        return plain if plain.isascii() else plain.encode(errors="replace").decode()
+    if isinstance(value, Mapping):
+        return {storable(key): storable(item) for key, item in value.items()}
+    return [storable(item) for item in value] if isinstance(value, list) else value
+
+
 def bounded(output: Any) -> Any:
     """What a tool gave, cut off where it is too long to be told."""
     text = orjson.dumps(output).decode()

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from app.assistant import repository
-from app.assistant.conversation import Composer
+from app.assistant.conversation import Composer, storable
 from app.assistant.errors import AnswerStopped, ModelFailed
 from app.assistant.models import Answer, AnswerPart
 from app.core.clock import Clock
@@ -40,6 +40,7 @@ class Recorder:
 
     def emit(self, part: Mapping[str, Any]) -> None:
         """Adds a part. A delta joins the one before it, where that is not written yet."""
+        part = storable(part)
         name = next((name for name in ("delta", "inputTextDelta") if name in part), "")
         self._bound(len(part[name]) if name else 0)
         if name and self._joins(part, name):
@@ -50,6 +51,7 @@ class Recorder:
 
     def end(self, part: Mapping[str, Any]) -> None:
         """Adds a part of the end, which has its place whatever came before."""
+        part = storable(part)
         self.composer.take(part)
         self._unwritten.append(dict(part))
         self._something.set()

@@ -86,6 +86,12 @@ def _slow(request: Request) -> Iterator[Any]:
     yield "stop"
 
 
+def _odd(request: Request) -> Iterator[Any]:
+    """What no database holds."""
+    yield {"content": "a\0b \ud83d c"}
+    yield "stop"
+
+
 def _cut(request: Request) -> Iterator[Any]:
     yield {"content": "This is not"}
     yield CUT
@@ -120,6 +126,7 @@ SCRIPTS: dict[str, Script] = {
     "endless": _endless,
     "slow": _slow,
     "cut": _cut,
+    "odd": _odd,
     "flood": _flood,
 }
 #: Refused before the first part.

@@ -126,6 +126,16 @@ async def test_a_chat_is_its_owners_alone(shared: Served) -> None:
     assert [each["clientId"] for each in (await client.get("/api/v1/chats/history")).json()] == ["one"]
 
 
+async def test_what_no_database_holds_is_replaced(shared: Served) -> None:
+    client = await _with_models(shared, "odd")
+
+    parts = await _chat(client, "Hello?")
+
+    messages = (await client.get("/api/v1/chats/history/one")).json()["messages"]
+    assert parts[-1]["type"] == "finish"
+    assert messages[-1]["parts"][-1]["text"] == "a\ufffdb ? c"
+
+
 async def test_what_the_assistant_said_cannot_be_rewritten(shared: Served) -> None:
     client = await _with_models(shared, "plain")
     await _chat(client, "Hello?")
