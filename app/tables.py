@@ -17,6 +17,7 @@ from app.limits import models as limits
 from app.members import models as members
 from app.organization import models as organization
 from app.policies import models as policies
+from app.pull_requests import models as pull_requests
 from app.sign_in import models as sign_in
 from app.skills import models as skills
 from app.sso import models as sso
@@ -38,6 +39,7 @@ MODELS = (
     members,
     organization,
     policies,
+    pull_requests,
     sign_in,
     skills,
     sso,

@@ -41,6 +41,8 @@ from app.policies.approvals import Approvals
 from app.policies.decisions import Decision
 from app.policies.governance import Governance, PolicyParts
 from app.policies.service import Policies
+from app.pull_requests.reviews import Reviews
+from app.pull_requests.service import PullRequests
 from app.sign_in.account import OwnAccount
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.service import SignIn
@@ -183,6 +185,16 @@ class Context:
     def sessions(self) -> Sessions:
         """The organization's sessions."""
         return Sessions(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def pull_requests(self) -> PullRequests:
+        """The pull requests of the organization's workspaces."""
+        return PullRequests(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        """The reviews of pull requests."""
+        return Reviews(self.work, self.require_actor(), self.product.workspaces)
 
     @cached_property
     def files(self) -> Files:

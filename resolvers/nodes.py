@@ -28,6 +28,7 @@ from resolvers.members.types import invitation, member
 from resolvers.node import Node
 from resolvers.policies.queries import READ as POLICIES
 from resolvers.policies.types import approval, policy
+from resolvers.pull_requests.types import pull_request
 from resolvers.skills.types import skill
 from resolvers.sso.queries import ADMIN as SSO
 from resolvers.sso.types import sso_connection
@@ -89,6 +90,7 @@ KINDS: dict[str, Kind] = {
     "pol": _kind(POLICIES, lambda context, id: context.policies.find(id), lambda _, found: policy(found)),
     "wsp": _kind(WORKSPACES, lambda context, id: context.workspaces.find(id), lambda _, found: workspace(found)),
     "ses": _kind(WORKSPACES, lambda context, id: context.sessions.find(id), lambda _, found: session(found)),
+    "prq": _kind(WORKSPACES, lambda context, id: context.pull_requests.find(id), lambda _, found: pull_request(found)),
     "apr": _kind(POLICIES, lambda context, id: context.approvals.find(id), lambda _, found: approval(found)),
 }
 #: What reading an object takes, by the prefix of its id.

@@ -57,6 +57,9 @@ from resolvers.policies.mutations import PolicyMutations
 from resolvers.policies.queries import PolicyQueries
 from resolvers.policies.subscriptions import PolicySubscriptions
 from resolvers.policies.types import Approval, Policy
+from resolvers.pull_requests.mutations import PullRequestMutations
+from resolvers.pull_requests.queries import PullRequestQueries
+from resolvers.pull_requests.types import PullRequest
 from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
 from resolvers.sign_in.mutations import SignInMutations
@@ -93,6 +96,7 @@ class Query(
     MemberQueries,
     OrganizationQueries,
     PolicyQueries,
+    PullRequestQueries,
     SignInQueries,
     SkillQueries,
     SsoQueries,
@@ -122,6 +126,7 @@ class Mutation(
     MemberMutations,
     OrganizationMutations,
     PolicyMutations,
+    PullRequestMutations,
     SignInMutations,
     SkillMutations,
     SsoMutations,
@@ -217,6 +222,7 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
             Member,
             Invitation,
             Policy,
+            PullRequest,
             Session,
             Workspace,
         ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.core.errors import Unprocessable
 from app.git import history
 from app.git.program import git
 from app.git.repository import Author, Repository
@@ -16,6 +17,12 @@ from app.git.repository import Author, Repository
 #: Commits that a rebase puts onto a branch at most.
 MOST_REBASED = 500
 _STAGES = {"1": "base", "2": "ours", "3": "theirs"}
+
+
+class TooManyCommits(Unprocessable):
+    """There are more commits than a rebase takes. Merge or squash them instead."""
+
+    code = "TOO_MANY_COMMITS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +70,24 @@ async def squash(repository: Repository, tree: str, onto: str, message: str, aut
 async def rebase(repository: Repository, start: str, onto: str, committer: Author) -> tuple[str, Merged | None]:
     """Puts the commits of `start` that `onto` lacks onto it, one by one, merges left out.
 
-    Returns the new head; at the first conflict the merge that has it. Authors and their dates are kept.
+    Returns the new head; at the first conflict the merge that has it. Authors and their dates are kept. Raises
+    `TooManyCommits` beyond 500.
     """
-    commits = await history.log(repository.folder, start, limit=MOST_REBASED, without=onto)
+    commits = await history.log(repository.folder, start, limit=MOST_REBASED + 1, without=onto)
+    if len(commits) > MOST_REBASED:
+        raise TooManyCommits()
+    linear = all(len(commit.parents) == 1 for commit in commits)
+    if linear and commits and commits[-1].parents[0] == onto:
+        return start, None  # it is on top already: the branch only goes forward
     for commit in reversed([each for each in commits if len(each.parents) == 1]):
-        tree_of_onto = f"{onto}^{{tree}}"
+        tree = await repository.tree(onto)
         [parent] = commit.parents
-        stand_in = await repository.commit_tree(tree_of_onto, [parent], "stands in for the branch", committer)
+        stand_in = await repository.commit_tree(tree, [parent], "stands in for the branch", committer)
         merged = await merge_trees(repository.folder, stand_in, commit.id)
         if merged.conflicts:
             return onto, merged
+        if merged.tree == tree:
+            continue  # what it changes is there already
         onto = await _again(repository, merged.tree, onto, commit, committer)
     return onto, None
 
@@ -95,3 +110,11 @@ async def content(folder: Path, blob: str | None, limit: int) -> bytes | None:
     if blob is None:
         return None
     return (await git("cat-file", "blob", blob, folder=folder, limit=limit)).out
+
+
+async def blob_at(folder: Path, tree: str, path: str) -> str | None:
+    """The blob at a path of a tree; None where there is none."""
+    words = ("ls-tree", "-z", tree, "--", path)
+    found = await git(*words, folder=folder, variables={"GIT_LITERAL_PATHSPECS": "1"})
+    fields = found.text.partition("\t")[0].split(" ")
+    return fields[2] if len(fields) == 3 and fields[1] == "blob" else None

@@ -89,6 +89,10 @@ class Repository:
             raise RevisionNotFound(f"There is no branch, tag or commit {revision[:80]!r}.")
         return found.text.strip()
 
+    async def tree(self, commit: str) -> str:
+        """The tree of a commit, by its hash."""
+        return (await git("rev-parse", "--verify", f"{commit}^{{tree}}", folder=self.folder)).text.strip()
+
     async def branch(self, name: str) -> str | None:
         """The commit at the head of a branch; None where there is no such branch."""
         words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"refs/heads/{check_branch(name)}")

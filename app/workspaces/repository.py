@@ -56,6 +56,12 @@ SESSIONS_OF_WORKSPACE_BEFORE = statement(
 DEFAULT_SESSION = statement(
     readable(SessionTable).where(_session.workspace_id == bindparam("workspace_id"), _session.is_default), Session
 )
+SESSION_OF_BRANCH = statement(
+    readable(SessionTable).where(
+        _session.workspace_id == bindparam("workspace_id"), _session.branch == bindparam("branch")
+    ),
+    Session,
+)
 SESSIONS_COUNT = statement(
     select(func.count().label("count")).where(
         _session.organization_id == bindparam(ORGANIZATION), _session.workspace_id == bindparam("workspace_id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import strawberry
@@ -127,15 +128,22 @@ def commit_page(found: service.History) -> CommitPage:
 
 def diff(found: service.Diff) -> Diff:
     """A comparison as GraphQL shows it."""
+    return diff_of(found.old, found.new, found.files, found.count, found.cursor)
+
+
+def diff_of(
+    old: str | None, new: str | None, files: Sequence[diffs.FileDiff], count: int, cursor: str | None = None
+) -> Diff:
+    """A page of differing files as GraphQL shows it."""
     return Diff(
-        from_commit=found.old,
-        to_commit=found.new,
-        files=[_file(each) for each in found.files],
-        count=found.count,
-        additions=sum(each.additions for each in found.files),
-        deletions=sum(each.deletions for each in found.files),
-        next_cursor=found.cursor,
-        has_more=found.cursor is not None,
+        from_commit=old,
+        to_commit=new,
+        files=[_file(each) for each in files],
+        count=count,
+        additions=sum(each.additions for each in files),
+        deletions=sum(each.deletions for each in files),
+        next_cursor=cursor,
+        has_more=cursor is not None,
     )
 
 

@@ -30,6 +30,7 @@ PREFIXES = {
     "task": "tsk",
     "workspace": "wsp",
     "work_session": "ses",
+    "pull_request": "prq",
 }
 #: Of the right form, and nobody's.
 MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in PREFIXES.values()}

@@ -77,7 +77,8 @@ async def _committed(client: Client) -> dict[str, str]:
     known = await _changed(client)
     asked = 'mutation ($id: ID!) { commitChanges(sessionId: $id, message: "private-commit") { id } }'
     await client.data(asked, {"id": known["work_session"]})
-    return known
+    found = await client.data("query ($id: ID!) { session(id: $id) { branch } }", {"id": known["work_session"]})
+    return {**known, "branch": found["session"]["branch"]}
 
 
 PREPARATIONS: dict[str, Callable[[Client], Awaitable[dict[str, str]]]] = {
