@@ -23,6 +23,7 @@ from starlette.routing import Route
 from app.assistant.files import Files
 from app.contract import contract
 from app.core.errors import InvalidRequest, NotFound, SoundstageError, Unauthorized, UnsupportedMediaType
+from app.idempotency.service import Answer, AnswerLost, Idempotency
 from app.observability.requests import ROUTE
 from resolvers.context import Context
 from resolvers.schema import SoundstageSchema
@@ -107,8 +108,24 @@ class ChatRoutes:
             "kind": kind,
             **{name: given[name] for name in ("model", "workspaceId", "sessionId") if given.get(name) is not None},
         }
-        begun = await self._run(context, "SendChatMessage", {"input": asked}, "sendChatMessage")
+        begun = await self._once(request, context, {"input": asked})
         return await self._stream(context, begun, stops=bool(given.get("stopOnDisconnect")))
+
+    async def _once(self, request: Request, context: Context, variables: dict[str, Any]) -> dict[str, Any]:
+        """Begins an answer; with an `Idempotency-Key` that has begun one already, that one."""
+        key = request.headers.get("idempotency-key")
+        if key is None:
+            return dict(await self._run(context, "SendChatMessage", variables, "sendChatMessage"))
+        idempotency = Idempotency(context.product.database, context.require_actor(), context.product.environments.vault)
+        attempt = await idempotency.begin(key, "POST", request.url.path, await request.body())
+        if attempt.answer is not None:
+            return dict(orjson.loads(attempt.answer.body))
+        if attempt.resource_id is not None:
+            raise AnswerLost.of(attempt.resource_id)
+        context.before_commit.append(lambda made: idempotency.claim(context.work, attempt, made))
+        begun = dict(await self._run(context, "SendChatMessage", variables, "sendChatMessage"))
+        await idempotency.finish(attempt, Answer(200, "{}", orjson.dumps(begun).decode()))
+        return begun
 
     async def resume(self, request: Request, context: Context) -> Response:
         """Streams the answer under way from its beginning; 204 where none is."""

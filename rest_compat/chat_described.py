@@ -29,6 +29,13 @@ _STREAM = {
     },
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key and body within an hour gives the same answer's stream again, from its beginning.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
 _REQUEST: Schema = {
     "type": "object",
     "properties": {
@@ -70,7 +77,7 @@ def described() -> dict[str, Schema]:
     """The routes by their paths."""
     ask = {
         "requestBody": {"required": True, "content": {"application/json": {"schema": _REQUEST}}},
-        "parameters": [],
+        "parameters": [_KEY],
     }
     changing = (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503)
     chat = _operation(

@@ -201,6 +201,21 @@ async def test_the_routes_refuse_as_all_others_do(shared: Served) -> None:
     assert anonymous.json()["error"].keys() == {"code", "message", "status"}
 
 
+async def test_the_same_question_under_one_key_is_asked_once(shared: Served) -> None:
+    client = await _with_models(shared, "plain")
+    body, key = {"id": "one", "messages": [said("Hello?")]}, {"Idempotency-Key": "the-question"}
+    before = len(model_server().requests)
+
+    first = await client.post("/api/v1/chat", json=body, headers=key)
+    again = await client.post("/api/v1/chat", json=body, headers=key)
+    other = await client.post("/api/v1/chat", json={**body, "messages": [said("Bye.", 2)]}, headers=key)
+
+    assert first.text.endswith("[DONE]\n\n")
+    assert again.text == first.text
+    assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_key_reused")
+    assert len(model_server().requests) - before == 1
+
+
 async def test_requests_are_limited_by_plan(shared: Served) -> None:
     client = await shared.newcomer(Plan.FREE)
 
