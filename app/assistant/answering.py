@@ -15,6 +15,7 @@ from app.assistant import endpoints, repository
 from app.assistant.conversation import bounded, tool_call, tool_result
 from app.assistant.endpoints import Finished, Model, Spent, Text, ToolPiece
 from app.assistant.errors import AnswerStopped, ModelFailed
+from app.assistant.metering import Meter
 from app.assistant.models import Answer, AnswerStatus, ChatMessage, MessageRole
 from app.assistant.recording import Recorder
 from app.assistant.tools import TOOL_SECONDS, Tool, Toolbox
@@ -66,6 +67,8 @@ class Answering:
     toolbox: Toolbox
     #: Those that the model is told of.
     tools: Sequence[Tool]
+    #: Judges each call to the model.
+    meter: Meter
     #: Called after each call to the model.
     count: Callable[[Spent], Awaitable[None]]
     #: A result of these tools is a draft, which ends the answer.
@@ -137,7 +140,6 @@ class Answering:
         self.recorder.emit({"type": "start", "messageId": self.message_id, "messageMetadata": {"model": self.model.id}})
         step = Step()
         for number in range(1, MOST_STEPS + 1):
-            await self._check_agent()
             self.recorder.emit({"type": "start-step"})
             step = await self._ask("none" if number == MOST_STEPS else "auto")
             drafted = await self._call_all(step)
@@ -148,18 +150,13 @@ class Answering:
         reason = _REASONS.get(step.reason, "other")
         self.recorder.emit({"type": "finish", "finishReason": reason, "messageMetadata": {"usage": used}})
 
-    async def _check_agent(self) -> None:
-        """An agent that was suspended while it waits is refused; a person's credential was checked when it asked."""
-        if self.toolbox.actor.agent_id:
-            await self.toolbox.check_agent(UnitOfWork(self.recorder.database, self.answer.organization_id))
-
     async def _ask(self, choice: Literal["auto", "none"]) -> Step:
         """One call to the model; what it says is told as it comes."""
         step, spent = Step(), Spent()
         described = [tool.for_model() for tool in self.tools]
         try:
             stream = endpoints.stream(self.model, self.messages, spent, tools=described, tool_choice=choice)
-            async with aclosing(stream) as deltas:
+            async with self.meter.metered(self.messages, spent), aclosing(stream) as deltas:
                 async for delta in deltas:
                     self._take(step, delta)
         finally:

@@ -24,6 +24,7 @@ from app.assistant.errors import (
     TooManyAnswers,
 )
 from app.assistant.jobs import end_lost
+from app.assistant.metering import Meter
 from app.assistant.models import (
     Answer,
     AnswerStatus,
@@ -347,6 +348,7 @@ class Chats:
             recorder=Recorder(database, answer, parts.wakeups, parts.clock),
             toolbox=toolbox,
             tools=tools,
+            meter=Meter(database, self.actor, parts.policies, model.id, self.request_id),
             count=counter(database, self.actor, model.id, parts.usage, parts.clock),
             drafts=workflow,
         )

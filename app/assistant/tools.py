@@ -154,10 +154,6 @@ class Toolbox:
         await work.commit()
         return result
 
-    async def check_agent(self, work: UnitOfWork) -> None:
-        """Raises what keeps the agent from acting, if anything does."""
-        await Governance(work, self.actor, self.policies).check_agent(self.actor.agent_id)
-
     async def _judged(self, tool: Tool, given: dict[str, Any], resources: tuple[str, ...], work: UnitOfWork) -> Any:
         """The same as an agent's call of the API: one decision, one audit event."""
         governance = Governance(work, self.actor, self.policies)

@@ -260,6 +260,29 @@ async def test_a_tool_is_judged_as_the_same_call_over_the_api(shared: Served) ->
     assert (event.action, str(event.result), event.agent_id) == ("environments.read", "denied", known["agent"])
 
 
+async def test_an_agents_models_are_judged_and_its_budget_is_charged_by_what_it_used(shared: Served) -> None:
+    client = await _with_models(shared, "plain", "thinker")
+    known = await GOVERNED["governed"](client)
+    agent = client.with_key(known["credential"])
+    rules = [
+        {"type": "resource_deny", "resources": ["thinker"]},
+        {"type": "budget", "metric": "tokens", "limit": 2_500, "period": "day", "actions": ["model.use"]},
+    ]
+    asked = 'mutation ($rules: [PolicyRule!]!) { createPolicy(input: {name: "models", rules: $rules}) { id } }'
+    await client.data(asked, {"rules": rules})
+
+    answers = [await _chat(agent, "Hello?", f"chat-{number}") for number in range(3)]
+    refused = await _chat(agent, "Hello?", "other", model="thinker")
+
+    events = [event for event in await client.tenant.work().all(ALL_EVENTS) if event.action == "model.use"]
+    assert [parts[-1]["type"] for parts in answers] == ["finish"] * 3, answers
+    assert refused[-1]["type"] == "error"
+    assert [(event.resource, str(event.result)) for event in events] == [
+        *[("plain", "allowed")] * 3,
+        ("thinker", "denied"),
+    ]
+
+
 async def test_a_persons_tool_call_is_recorded_and_limited_by_its_credential(shared: Served) -> None:
     client = await _with_models(shared, "looks")
     narrow = await client.as_(Role.OWNER, "assistant:write")
