@@ -42,6 +42,9 @@ class Settings(BaseSettings):
         description="Tells in production, too, why a GraphQL document does not fit the schema, which tells its names.",
     )
     body_limit: int = Field(default=4 * 1024 * 1024, gt=0, description="The largest request body, in bytes.")
+    push_limit: int = Field(
+        default=1024 * 1024 * 1024, gt=0, description="The largest push to a workspace's repository, in bytes."
+    )
     log_level: str = Field(default="info", description="`debug`, `info`, `warning` or `error`.")
     issuer: str = Field(
         default="",

@@ -32,6 +32,7 @@ from resolvers.http import GraphQLEndpoint
 from resolvers.schema import build_schema
 from rest_compat.chat import ChatRoutes
 from rest_compat.downloads import Download
+from rest_compat.git_http import PREFIX, GitHttp
 from rest_compat.routes import MethodNotAllowed
 from rest_compat.service import RestService, failure, not_found
 from rest_compat.webhooks import Webhook
@@ -73,7 +74,7 @@ def site(
     app: ASGIApp = dispatch
     if settings.allowed_origins:
         app = CORSMiddleware(app, allow_origins=settings.allowed_origins, allow_methods=["*"], allow_headers=["*"])
-    return Requests(app, metrics, body_limit=settings.body_limit, tracer=tracer)
+    return Requests(app, metrics, body_limit=settings.body_limit, tracer=tracer, streamed=(PREFIX,))
 
 
 def _pages(
@@ -96,6 +97,7 @@ def _pages(
     routes += [Route(f"{prefix}/audit/export", exported.answer, methods=["GET"]) for prefix in _PREFIXES]
     routes += [Route(f"{prefix}/billing/webhook", billed.answer, methods=["POST"]) for prefix in ("", *_PREFIXES)]
     routes += [route for prefix in _PREFIXES for route in chat.routes(prefix)]
+    routes += GitHttp(authentication.context, settings.push_limit).routes()
     routes += [
         Route("/openapi.json", document, methods=["GET"]),
         Route("/schemas/blueprint.json", _blueprint_schema, methods=["GET"]),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import audit, logs, policies, provisioning, storage, tokens
+from benchmarks import audit, logs, policies, provisioning, repositories, storage, tokens
 
 PARTS = {
     "provisioning": (
@@ -26,6 +26,11 @@ PARTS = {
         "A policy decision in process",
         "| engine | rules | median | p99 |\n|---|---|---|---|",
         policies.measure,
+    ),
+    "repositories": (
+        "A repository of 20,000 commits and 50,000 files",
+        "| question | REST, median | REST, p95 | git, median | git, p95 |\n|---|---|---|---|---|",
+        repositories.measure,
     ),
     "storage": ("The data layer", "| what | ours | peer | ratio |\n|---|---|---|---|", storage.measure),
     "tokens": ("Tokens", "| what | median | p99 | characters |\n|---|---|---|---|", tokens.measure),

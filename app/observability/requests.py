@@ -33,8 +33,18 @@ _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"
 class Requests:
     """Wraps an ASGI application."""
 
-    def __init__(self, app: App, metrics: Metrics, *, body_limit: int, tracer: trace.Tracer | None = None) -> None:
+    def __init__(
+        self,
+        app: App,
+        metrics: Metrics,
+        *,
+        body_limit: int,
+        tracer: trace.Tracer | None = None,
+        streamed: tuple[str, ...] = (),
+    ) -> None:
         self.app, self.metrics, self.body_limit, self.tracer = app, metrics, body_limit, tracer
+        #: Beginnings of paths whose bodies are never held as a whole: whoever reads them bounds them.
+        self.streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -56,7 +66,9 @@ class Requests:
                 await self._timed(scope, receive, send, "WS")
         else:
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-            await self._timed(scope, limited(receive, scope, self.body_limit), send, method)
+            bounded = scope["path"].startswith(self.streamed)
+            read = receive if bounded else limited(receive, scope, self.body_limit)
+            await self._timed(scope, read, send, method)
 
     async def _timed(self, scope: Scope, receive: Receive, send: Send, method: str) -> None:
         status, began = 0, time.perf_counter()
