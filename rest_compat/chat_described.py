@@ -36,6 +36,7 @@ _KEY = {
     "description": "The same key and body within an hour gives the same answer's stream again, from its beginning.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
+_PART = {"type": "object", "properties": {"type": {"type": "string"}}, "required": ["type"]}
 _REQUEST: Schema = {
     "type": "object",
     "properties": {
@@ -49,9 +50,9 @@ _REQUEST: Schema = {
             "items": {
                 "type": "object",
                 "properties": {
-                    "id": {"type": "string"},
+                    "id": {"type": "string", "minLength": 1, "maxLength": 100},
                     "role": {"type": "string", "enum": ["system", "user", "assistant"]},
-                    "parts": {"type": "array", "items": {"type": "object", "required": ["type"]}},
+                    "parts": {"type": "array", "items": _PART},
                 },
                 "required": ["id", "role", "parts"],
             },

@@ -243,7 +243,8 @@ def _error_statuses(operation: RestOperation) -> list[int]:
     if operation.redirects:
         statuses |= {401, 403, 404}
     nullable = not isinstance(operation.root_type, GraphQLNonNull)
-    if operation.path_parameters or operation.is_mutation or takes_body(operation) or nullable:
+    by_id = any(str(variable.type).rstrip("!") == "ID" for variable in operation.variables.values())
+    if operation.path_parameters or operation.is_mutation or takes_body(operation) or nullable or by_id:
         statuses.add(404)  # also for what a body names
     if operation.is_mutation:
         statuses |= {409, 412, 413, 415, 422}

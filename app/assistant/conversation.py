@@ -60,7 +60,7 @@ def merge(
 ) -> list[ChatMessage]:
     """The conversation with what was given: what the assistant said stays as it was said."""
     known = {message.id: message for message in stored}
-    begins = known.get(given[0]["id"])
+    begins = known.get(given[0]["id"]) if given else None
     first = 0 if whole else len(stored) if begins is None else begins.position
     made = list(stored[:first])
     if {message.id for message in made} & {message["id"] for message in given}:

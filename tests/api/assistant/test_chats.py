@@ -145,7 +145,10 @@ async def test_what_the_assistant_said_cannot_be_rewritten(shared: Served) -> No
     body = {"chatId": "one", "title": "Renamed", "messages": [said("Changed?"), forged]}
     saved = (await client.post("/api/v1/chats/history", json=body)).json()
 
+    emptied = await client.post("/api/v1/chats/history", json={"chatId": "one", "messages": []})
+
     assert saved["title"] == "Renamed"
+    assert emptied.json()["messages"] == []
     assert [message["parts"][-1]["text"] for message in saved["messages"]] == ["Changed?", "Hello, world."]
 
 
