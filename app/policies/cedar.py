@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cedarpy
-from cedarpy import Entities, PolicySet, Schema
+if TYPE_CHECKING:
+    from cedarpy import Entities, PolicySet, Schema  # 15 ms of every start, for those who bring Cedar
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class CedarPolicies:
 
     def authorize(self, request: Mapping[str, Any], entities: Entities) -> CedarAnswer:
         """Asks the set: `request` has principal, action, resource (each {type, id}) and context."""
+        import cedarpy
+
         found = cedarpy.is_authorized(dict(request), self.policies, entities, self.schema)
         return CedarAnswer(found.allowed, tuple(found.diagnostics.reasons), tuple(found.diagnostics.errors))
 
@@ -35,6 +37,9 @@ class CedarAnswer:
 
 def parse(text: str, schema: str | None = None) -> CedarPolicies:
     """A set of policies; raises `ValueError` for text that does not parse, or is not valid by its schema."""
+    import cedarpy
+    from cedarpy import PolicySet, Schema
+
     policies = PolicySet.from_str(text)
     if schema is None:
         return CedarPolicies(policies, None)
@@ -47,6 +52,8 @@ def parse(text: str, schema: str | None = None) -> CedarPolicies:
 
 def entities(items: Any, schema: Schema | None = None) -> Entities:
     """Entities from their JSON."""
+    from cedarpy import Entities
+
     return Entities.from_json_str(items if isinstance(items, str) else json.dumps(items), schema)
 
 

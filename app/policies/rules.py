@@ -6,16 +6,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
-
-from cedarpy import Entities
 
 from app.policies import cedar, document
 from app.policies.call import Call
 from app.policies.globs import any_matches, matcher
 from app.policies.schemas import compile_schema
+
+if TYPE_CHECKING:
+    from cedarpy import Entities
 
 POLICY_ERROR = "policy_error"
 #: Agents whose Cedar entities are kept parsed, for each rule.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from app.core.actor import Role
@@ -69,13 +69,7 @@ class SsoDomainTable(SsoDomain, table=True):
     __table_args__ = (
         UniqueConstraint("organization_id", "domain", name="sso_domains_once"),
         UniqueConstraint("challenge", name="sso_domains_challenge"),
-        Index(
-            "sso_domains_verified",
-            "domain",
-            unique=True,
-            sqlite_where=text("verified_at IS NOT NULL"),
-            postgresql_where=text("verified_at IS NOT NULL"),
-        ),
+        # A domain is verified once: an index in app/tables.py.
     )
 
 

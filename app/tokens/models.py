@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import Index, text
 from sqlmodel import Field
 
 from app.database.statements import Record
@@ -45,19 +44,6 @@ class SigningKey(Record):
     revoked_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
-_CURRENT = text("state IN ('next', 'active')")
-
-
 class SigningKeyTable(SigningKey, table=True):
     __tablename__ = "signing_keys"
-    #: One next and one active key a family, whoever makes them at the same moment.
-    __table_args__ = (
-        Index(
-            "signing_keys_current",
-            "family",
-            "state",
-            unique=True,
-            sqlite_where=_CURRENT,
-            postgresql_where=_CURRENT,
-        ),
-    )
+    # One next and one active key a family, whoever makes them at the same moment: an index in app/tables.py.
