@@ -11,6 +11,11 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.administration.sampler import Sampler
+from app.assistant.builtin_tools import builtin_tools
+from app.assistant.drafts import builtin_drafts
+from app.assistant.files import Files
+from app.assistant.jobs import forget_old as forget_old_answers
+from app.assistant.parts import AssistantParts
 from app.audit.cursors import Cursors
 from app.audit.sealer import Sealer
 from app.audit.service import Parts as AuditParts
@@ -174,11 +179,12 @@ class Server:
             each.start()
 
     def _product(self, vault: Vault, environments: Parts) -> Product:
+        policies = PolicyParts()
         return Product(
             self.database,
             environments,
             Health({"database": lambda: ping(self.database), "engine": self.engine.capabilities}),
-            PolicyParts(),
+            policies,
             AuditParts(Cursors(vault.derived("audit cursors")), self._signer or self.tokens),
             SignInParts(vault, self.tokens.mint, Throttle()),
             self.tokens,
@@ -191,6 +197,7 @@ class Server:
             AutomationParts(vault, environments, self.settings.allow_private_webhooks),
             self.workspaces,
             self.terminals,
+            self._assistant(vault, environments, policies),
             lambda: self.metrics.answered,
             production=self.settings.production,
         )
@@ -228,6 +235,19 @@ class Server:
             dockerhub_url=given.dockerhub_url.rstrip("/"),
         )
 
+    def _assistant(self, vault: Vault, environments: Parts, policies: PolicyParts) -> AssistantParts:
+        return AssistantParts(
+            vault,
+            environments,
+            self.workspaces,
+            policies,
+            self.limits.usage,
+            Files(self.settings.data_dir.absolute() / "attachments"),
+            builtin_tools(),
+            builtin_drafts(),
+            self.settings.allow_private_models,
+        )
+
     def _sso(self, vault: Vault) -> SsoParts:
         providers = Providers(allow_private=self.settings.allow_private_providers)
         return SsoParts(vault, providers, self.tokens.mint, self.settings.own_issuer)
@@ -237,6 +257,7 @@ class Server:
         for duty in self._duties:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
+        await self.product.assistant.answers.close()
         await self.reconciler.close()
         await self.keeper.close()
         await self.postman.close()
@@ -265,6 +286,8 @@ class Server:
                 await forget_old_billing(self.database)
                 await forget_old_webhooks(self.database)
                 await forget_old_runs(self.database)
+                await forget_old_answers(self.database)
+                await self.product.assistant.files.sweep(self.database)
                 await sweep(self.database, self.product.workspaces.folders)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 

@@ -74,6 +74,9 @@ class Settings(BaseSettings):
         description="Where Bitbucket's API is, for connections that do not say.",
     )
     dockerhub_url: str = Field(default="https://hub.docker.com", description="Where Docker Hub's API is.")
+    allow_private_models: bool = Field(
+        default=False, description="Lets the endpoints of language models be at private and loopback addresses."
+    )
     billing_provider: ProviderKind = Field(
         default=ProviderKind.DEVELOPMENT,
         description="Who sells plans: `stripe`, or `development`, where payments are simulated and cost nothing.",

@@ -30,6 +30,8 @@ from app.webhooks.incoming import Receiver
 from resolvers.authentication import Authentication
 from resolvers.context import Context, Product
 from resolvers.http import GraphQLEndpoint
+from resolvers.schema import build_schema
+from rest_compat.chat import ChatRoutes
 from rest_compat.downloads import Download
 from rest_compat.git_http import PREFIX, GitHttp
 from rest_compat.recordings import recording
@@ -89,12 +91,14 @@ def _pages(
         request.scope[ROUTE] = "openapi"
         return Response(rest.document, media_type="application/json")
 
+    chat = ChatRoutes(build_schema(production=settings.production), authentication.context, product.assistant.files)
     exported = _audit_export(product, authentication)
     billed, received = _billing_webhook(product), _incoming_webhook(product)
     routes = [Route(path, numbers, methods=["GET"]) for path in ("/metrics", *(f"{p}/metrics" for p in _PREFIXES))]
     routes += [Route(f"{prefix}/audit/export", exported.answer, methods=["GET"]) for prefix in _PREFIXES]
     routes += [Route(f"{prefix}/billing/webhook", billed.answer, methods=["POST"]) for prefix in ("", *_PREFIXES)]
     routes += [Route(f"{prefix}/webhooks/incoming", received.answer, methods=["POST"]) for prefix in _PREFIXES]
+    routes += [route for prefix in _PREFIXES for route in chat.routes(prefix)]
     routes += GitHttp(authentication.context, settings.push_limit).routes()
     routes += [
         Route("/openapi.json", document, methods=["GET"]),

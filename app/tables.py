@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 
 from app.administration import models as administration
 from app.agents import models as agents
+from app.assistant import models as assistant
 from app.audit import models as audit
 from app.automations import models as automations
 from app.billing import models as billing
@@ -23,7 +24,9 @@ from app.outbox import models as outbox
 from app.policies import models as policies
 from app.pull_requests import models as pull_requests
 from app.sign_in import models as sign_in
+from app.skills import models as skills
 from app.sso import models as sso
+from app.tasks import models as tasks
 from app.terminals import models as terminals
 from app.tokens import models as tokens
 from app.webhooks import models as webhooks
@@ -32,6 +35,7 @@ from app.workspaces import models as workspaces
 MODELS = (
     administration,
     agents,
+    assistant,
     audit,
     automations,
     billing,
@@ -47,8 +51,10 @@ MODELS = (
     policies,
     pull_requests,
     sign_in,
+    skills,
     sso,
     terminals,
+    tasks,
     tokens,
     webhooks,
     workspaces,

@@ -12,6 +12,10 @@ from strawberry.dataloader import DataLoader
 
 from app.administration.service import Administration
 from app.agents.service import Agents
+from app.assistant.completing import Completing
+from app.assistant.models import ChatMessage
+from app.assistant.parts import AssistantParts
+from app.assistant.service import Chats
 from app.audit.models import AuditPersonal
 from app.audit.proofs import Proofs
 from app.audit.service import Audit
@@ -46,8 +50,10 @@ from app.sign_in.account import OwnAccount
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.service import SignIn
 from app.sign_in.sessions import Client
+from app.skills.service import Skills
 from app.sso.service import SingleSignOn, SsoParts
 from app.sso.sign_on import SignOn
+from app.tasks.service import Tasks
 from app.terminals.service import TerminalParts, Terminals
 from app.tokens.hybrid import Verified
 from app.tokens.service import SigningKeys
@@ -82,6 +88,7 @@ class Product:
     automations: AutomationParts
     workspaces: WorkspaceParts
     terminals: TerminalParts
+    assistant: AssistantParts
     #: How many requests this server has answered.
     answered: Callable[[], int]
     #: Introspection, GraphiQL and the API viewer are off in production.
@@ -152,6 +159,31 @@ class Context:
     def environments(self) -> Environments:
         """The actor's environments."""
         return Environments(self.work, self.require_actor(), self.product.environments)
+
+    @cached_property
+    def chats(self) -> Chats:
+        """The actor's own chats."""
+        return Chats(self.work, self.require_actor(), self.product.assistant, self.request_id)
+
+    @property
+    def completing(self) -> Completing:
+        """Short questions to a model."""
+        return Completing(self.chats)
+
+    @cached_property
+    def chat_messages(self) -> DataLoader[str, list[ChatMessage]]:
+        """The messages of many chats with one statement."""
+        return DataLoader(load_fn=lambda ids: self.chats.messages(ids))
+
+    @cached_property
+    def skills(self) -> Skills:
+        """The skills of the organization's workspaces."""
+        return Skills(self.work, self.require_actor())
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        """The tasks of the organization's sessions."""
+        return Tasks(self.work, self.require_actor())
 
     @cached_property
     def workspaces(self) -> Workspaces:
@@ -248,7 +280,7 @@ class Context:
     @cached_property
     def own_organization(self) -> OwnOrganization:
         """The actor's organization and its settings."""
-        return OwnOrganization(self.work, self.require_actor())
+        return OwnOrganization(self.work, self.require_actor(), self.product.environments.vault)
 
     @cached_property
     def billing(self) -> Billing:

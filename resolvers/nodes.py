@@ -11,6 +11,8 @@ from app.core.ids import is_id
 from resolvers.access import Access
 from resolvers.agents.queries import READ as AGENTS
 from resolvers.agents.types import agent
+from resolvers.assistant.queries import READ as ASSISTANT
+from resolvers.assistant.types import attachment, chat
 from resolvers.audit.queries import AUDIT
 from resolvers.audit.types import event
 from resolvers.automations.queries import READ as AUTOMATIONS
@@ -31,8 +33,10 @@ from resolvers.node import Node
 from resolvers.policies.queries import READ as POLICIES
 from resolvers.policies.types import approval, policy
 from resolvers.pull_requests.types import pull_request
+from resolvers.skills.types import skill
 from resolvers.sso.queries import ADMIN as SSO
 from resolvers.sso.types import sso_connection
+from resolvers.tasks.types import task
 from resolvers.terminals.queries import shown as terminal
 from resolvers.webhooks.queries import ADMIN as WEBHOOKS
 from resolvers.webhooks.types import webhook_delivery, webhook_integration
@@ -96,6 +100,10 @@ KINDS: dict[str, Kind] = {
         lambda context, found: webhook_integration(found, context.product.webhooks),
     ),
     "whd": _kind(WEBHOOKS, lambda context, id: context.webhooks.delivery(id), lambda _, found: webhook_delivery(found)),
+    "cht": _kind(ASSISTANT, lambda context, id: context.chats.find(id), lambda _, found: chat(found)),
+    "att": _kind(ASSISTANT, lambda context, id: context.chats.attachment(id), lambda _, found: attachment(found)),
+    "skl": _kind(ASSISTANT, lambda context, id: context.skills.find(id), lambda _, found: skill(found)),
+    "tsk": _kind(WORKSPACES, lambda context, id: context.tasks.find(id), lambda _, found: task(found)),
     "agt": _kind(AGENTS, lambda context, id: context.agents.find(id), lambda _, found: agent(found)),
     "pol": _kind(POLICIES, lambda context, id: context.policies.find(id), lambda _, found: policy(found)),
     "wsp": _kind(WORKSPACES, lambda context, id: context.workspaces.find(id), lambda _, found: workspace(found)),

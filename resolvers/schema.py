@@ -19,6 +19,10 @@ from resolvers.administration.queries import AdministrationQueries
 from resolvers.agents.mutations import AgentMutations
 from resolvers.agents.queries import AgentQueries
 from resolvers.agents.types import Agent
+from resolvers.assistant.mutations import AssistantMutations
+from resolvers.assistant.queries import AssistantQueries
+from resolvers.assistant.subscriptions import AssistantSubscriptions
+from resolvers.assistant.types import Chat, ChatAttachment
 from resolvers.audit.mutations import AuditMutations
 from resolvers.audit.queries import AuditQueries
 from resolvers.audit.subscriptions import AuditSubscriptions
@@ -67,9 +71,15 @@ from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
 from resolvers.sign_in.mutations import SignInMutations
 from resolvers.sign_in.queries import SignInQueries
+from resolvers.skills.mutations import SkillMutations
+from resolvers.skills.queries import SkillQueries
+from resolvers.skills.types import Skill
 from resolvers.sso.mutations import SsoMutations
 from resolvers.sso.queries import SsoQueries
 from resolvers.system.queries import SystemQueries
+from resolvers.tasks.mutations import TaskMutations
+from resolvers.tasks.queries import TaskQueries
+from resolvers.tasks.types import Task
 from resolvers.terminals.mutations import TerminalMutations
 from resolvers.terminals.queries import TerminalQueries
 from resolvers.terminals.subscriptions import TerminalSubscriptions
@@ -90,6 +100,7 @@ from resolvers.workspaces.types import Session, Workspace
 class Query(
     AdministrationQueries,
     AgentQueries,
+    AssistantQueries,
     AuditQueries,
     AutomationQueries,
     BillingQueries,
@@ -103,9 +114,11 @@ class Query(
     PolicyQueries,
     PullRequestQueries,
     SignInQueries,
+    SkillQueries,
     SsoQueries,
     SystemQueries,
     TerminalQueries,
+    TaskQueries,
     TokenQueries,
     WebhookQueries,
     VersionControlQueries,
@@ -121,6 +134,7 @@ class Query(
 @strawberry.type(description="Everything that can be changed. Each field is one transaction.")
 class Mutation(
     AgentMutations,
+    AssistantMutations,
     AuditMutations,
     AutomationMutations,
     BillingMutations,
@@ -134,8 +148,10 @@ class Mutation(
     PolicyMutations,
     PullRequestMutations,
     SignInMutations,
+    SkillMutations,
     SsoMutations,
     TerminalMutations,
+    TaskMutations,
     TokenMutations,
     WebhookMutations,
     VersionControlMutations,
@@ -146,7 +162,12 @@ class Mutation(
 
 @strawberry.type(description="Everything that can be watched. Each stream resumes with `after` and tells its gaps.")
 class Subscription(
-    AuditSubscriptions, AutomationSubscriptions, EnvironmentSubscriptions, PolicySubscriptions, TerminalSubscriptions
+    AssistantSubscriptions,
+    AuditSubscriptions,
+    AutomationSubscriptions,
+    EnvironmentSubscriptions,
+    PolicySubscriptions,
+    TerminalSubscriptions,
 ):
     pass
 
@@ -205,6 +226,8 @@ _NODES: list[type] = [
     AuditEvent,
     Automation,
     AutomationRun,
+    Chat,
+    ChatAttachment,
     CodeHostConnection,
     Environment,
     FederationProvider,
@@ -214,6 +237,8 @@ _NODES: list[type] = [
     Policy,
     PullRequest,
     Session,
+    Skill,
+    Task,
     Terminal,
     WebhookDelivery,
     WebhookIntegration,

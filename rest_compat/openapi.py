@@ -33,6 +33,7 @@ _SCALARS: dict[str, Schema] = {
     "Float": {"type": "number"},
     "Boolean": {"type": "boolean"},
     "DateTime": {"type": "string", "format": "date-time"},
+    "Date": {"type": "string", "format": "date"},
     "Timestamp": {"type": "string", "format": "date-time"},
     "JSON": {},
     "JsonWebKeySet": {
@@ -75,7 +76,7 @@ def build(operations: Iterable[RestOperation]) -> Schema:
         else:
             made, method = _operation(operation, components), operation.method.lower()
             item[method] = merged(item[method], made) if method in item else made
-    paths.update(others())
+    _join(paths, others())
     return {
         "openapi": "3.1.0",
         "info": {
@@ -99,6 +100,11 @@ def build(operations: Iterable[RestOperation]) -> Schema:
             "schemas": dict(sorted(components.items())),
         },
     }
+
+
+def _join(paths: dict[str, Schema], more: dict[str, Schema]) -> None:
+    for path, item in more.items():
+        paths.setdefault(path, {}).update(item)
 
 
 def _shape(operation: RestOperation) -> Shape:
@@ -237,7 +243,8 @@ def _error_statuses(operation: RestOperation) -> list[int]:
     if operation.redirects:
         statuses |= {401, 403, 404}
     nullable = not isinstance(operation.root_type, GraphQLNonNull)
-    if operation.path_parameters or operation.is_mutation or takes_body(operation) or nullable:
+    by_id = any(str(variable.type).rstrip("!") == "ID" for variable in operation.variables.values())
+    if operation.path_parameters or operation.is_mutation or takes_body(operation) or nullable or by_id:
         statuses.add(404)  # also for what a body names
     if operation.is_mutation:
         statuses |= {409, 412, 413, 415, 422}

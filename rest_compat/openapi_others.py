@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rest_compat import openapi_terminals
+from rest_compat.chat_described import described as chat
 from rest_compat.openapi_words import REASONS, tag
 from rest_compat.webhooks import described as webhooks
 
@@ -17,6 +18,7 @@ def others() -> Schema:
         "/metrics": _metrics(),
         "/v1/audit/export": _audit_export(),
         **webhooks(),
+        **chat(),
         openapi_terminals.SOCKET_PATH: openapi_terminals.socket(),
         openapi_terminals.RECORDING_PATH: openapi_terminals.recording(),
     }

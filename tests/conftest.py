@@ -94,7 +94,7 @@ async def serve(databases: Databases, tmp_path: Path, kind: str) -> AsyncIterato
         async def start(**settings: object) -> Served:
             data_dir = tmp_path / f"data-{len(list(tmp_path.iterdir()))}"
             url = await databases.url(kind, data_dir)
-            given = {"data_dir": data_dir, "database_url": url, **_code_hosts(), **settings}
+            given = {"data_dir": data_dir, "database_url": url, **_local(), **settings}
             return await stack.enter_async_context(Served(Settings(**given)))
 
         yield start
@@ -105,14 +105,15 @@ async def shared(databases: Databases, kind: str, tmp_path_factory: pytest.TempP
     """One server for all tests of a module, which keep apart by `await shared.newcomer()`."""
     data_dir = tmp_path_factory.mktemp("shared") / "data"
     url = await databases.url(kind, data_dir)
-    async with Served(Settings(data_dir=data_dir, database_url=url, **_code_hosts())) as started:
+    async with Served(Settings(data_dir=data_dir, database_url=url, **_local())) as started:
         yield started
 
 
-def _code_hosts() -> dict[str, Any]:
-    """Those on this machine: no test asks anybody else's."""
+def _local() -> dict[str, Any]:
+    """Code hosts and models on this machine: no test asks anybody else's."""
     hosts = code_hosts()
     return {
+        "allow_private_models": True,
         "allow_private_code_hosts": True,
         "github_url": hosts.github,
         "gitlab_url": hosts.gitlab,
@@ -130,5 +131,5 @@ async def server(serve: Callable[..., Awaitable[Served]]) -> Served:
 @pytest.fixture
 def live(databases: Databases, tmp_path: Path) -> Iterator[LiveServer]:
     """A server that listens on a port of this machine, on SQLite."""
-    with LiveServer(Settings(data_dir=tmp_path / "data", database_url="", **_code_hosts())) as started:
+    with LiveServer(Settings(data_dir=tmp_path / "data", database_url="", **_local())) as started:
         yield started

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import orjson
 
 from app.billing.errors import BillingNotConfigured, BillingProviderFailed
@@ -69,6 +68,8 @@ class StripeBilling:
         }
 
     async def _post(self, path: str, form: dict[str, str], key: str) -> dict[str, Any]:
+        import httpx  # late, as everywhere: a start does without it
+
         headers = {"Authorization": f"Bearer {self.secret_key}", "Idempotency-Key": key}
         try:
             async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:

@@ -51,9 +51,8 @@ class Condition(enum.StrEnum):
 class Part(BaseModel):
     """What all parts of a Blueprint have in common: no unknown keys, and no change after reading."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, defer_build=True
-    )
+    # The text under an attribute describes it; json_schema reads it there. pydantic would at each start.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 def _name_or_number(schema: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+from http import HTTPStatus
 
 from app.federation.errors import ProviderRefused, SyncFailed
 from app.outbound.asking import Question, ask
@@ -19,6 +19,8 @@ _MEMBERS = ("kty", "kid", "alg", "use", "crv", "x", "y", "pub")
 
 def checked_url(text: str) -> str:
     """The address, if it is one that a provider can have; raises `ProviderRefused`."""
+    import httpx  # late, as everywhere: a start does without it
+
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError) as error:
@@ -37,7 +39,7 @@ async def fetch_keys(url: str, *, allow_private: bool) -> list[Jwk]:
         raise SyncFailed(PRIVATE) from failure
     except Unreachable as failure:
         raise SyncFailed(str(failure)) from failure
-    if answer.status != httpx.codes.OK:
+    if answer.status != HTTPStatus.OK:
         raise SyncFailed(f"It answered with status {answer.status}.")
     return _keys(answer.body)
 

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
-import httpx
 import orjson
 
 from app.core.clock import Clock, now
@@ -23,6 +22,9 @@ from app.integrations.errors import (
 )
 from app.outbound.asking import Answer, Question, ask
 from app.outbound.errors import PrivateAddress, Unreachable
+
+if TYPE_CHECKING:
+    import httpx
 
 SECONDS = 15.0
 MOST_BYTES = 4 * 1024 * 1024

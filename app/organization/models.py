@@ -51,7 +51,7 @@ class DriftPolicyTable(DriftPolicy, table=True):
 
 
 class EnabledModel(Record):
-    """A language model that the organization lets be used. No credential is kept here."""
+    """A language model that the organization lets be used: an OpenAI-compatible endpoint."""
 
     organization_id: str = Field(primary_key=True, foreign_key="organizations.id")
     #: As the provider calls it.
@@ -59,8 +59,10 @@ class EnabledModel(Record):
     name: str
     provider: str
     base_url: str
-    #: Its place in the list.
+    #: Its place in the list: the first is the default.
     position: int
+    #: {"key": the API key}, sealed; empty for an endpoint that takes none.
+    secrets: str = ""
 
 
 class EnabledModelTable(EnabledModel, table=True):

@@ -9,6 +9,7 @@ from app.core.actor import Actor
 from app.core.addresses import is_web_address
 from app.core.clock import Clock, now
 from app.core.errors import Conflict, NotFound, PreconditionFailed
+from app.core.vault import Vault
 from app.database.unit_of_work import UnitOfWork
 from app.organization import repository
 from app.organization.errors import DriftPolicyInvalid, ModelsInvalid
@@ -19,6 +20,7 @@ SHORTEST_SCHEDULE, LONGEST_SCHEDULE = 5, 7 * 24 * 60
 MOST_EXEMPTIONS = 100
 MOST_MODELS = 50
 LONGEST_TEXT = 200
+LONGEST_KEY = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,15 @@ class ModelGiven:
     name: str
     provider: str
     base_url: str
+    #: None keeps the one that the model has at this address; empty removes it.
+    api_key: str | None = None
 
 
 class OwnOrganization:
     """The actor's organization."""
 
-    def __init__(self, work: UnitOfWork, actor: Actor, clock: Clock = now) -> None:
-        self.work, self.actor, self.clock = work, actor, clock
+    def __init__(self, work: UnitOfWork, actor: Actor, vault: Vault, clock: Clock = now) -> None:
+        self.work, self.actor, self.vault, self.clock = work, actor, vault, clock
 
     def check(self, organization_id: str | None) -> None:
         """Raises `NotFound` for any organization but the actor's own."""
@@ -97,9 +101,13 @@ class OwnOrganization:
         """The models that the organization enables, in its own order."""
         return await self.work.all(repository.MODELS)
 
-    def set_models(self, given: Sequence[ModelGiven]) -> list[EnabledModel]:
-        """Puts a list in the place of the one before; raises `ModelsInvalid`."""
+    async def set_models(self, given: Sequence[ModelGiven]) -> list[EnabledModel]:
+        """Puts a list in the place of the one before; raises `ModelsInvalid`.
+
+        A key stays with its model at its address: with another address it would be sent to whoever is there.
+        """
         _check_models(given)
+        before = {(each.id, each.base_url): each.secrets for each in await self.models()}
         made = [
             EnabledModel(
                 organization_id=self.actor.organization_id,
@@ -108,6 +116,9 @@ class OwnOrganization:
                 provider=each.provider,
                 base_url=each.base_url,
                 position=position,
+                secrets=before.get((each.id, each.base_url), "")
+                if each.api_key is None
+                else self.vault.seal({"key": each.api_key} if each.api_key else {}),
             )
             for position, each in enumerate(given)
         ]
@@ -134,5 +145,7 @@ def _check_models(given: Sequence[ModelGiven]) -> None:
     for each in given:
         if any(not 0 < len(text) <= LONGEST_TEXT for text in (each.id, each.name, each.provider)):
             raise ModelsInvalid(f"A model's id, name and provider have 1 to {LONGEST_TEXT} characters.")
+        if each.api_key is not None and (len(each.api_key) > LONGEST_KEY or not each.api_key.isascii()):
+            raise ModelsInvalid(f"An API key has at most {LONGEST_KEY:,} ASCII characters.")
         if not is_web_address(each.base_url):
             raise ModelsInvalid(f"The base URL of {each.id} is no http or https address without user and password.")

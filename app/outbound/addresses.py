@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-
-import httpx
+import ssl
+from functools import cache
 
 from app.outbound.errors import NameUnknown, PrivateAddress
 
@@ -25,16 +25,20 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
-async def checked_address(url: httpx.URL, *, allow_private: bool) -> str:
+async def checked_address(host: str, port: int | None, scheme: str, *, allow_private: bool) -> str:
     """An address of the host; raises `NameUnknown`, and `PrivateAddress` when any of its addresses is not public."""
-    port = url.port or (443 if url.scheme == "https" else 80)
+    asked = port or (443 if scheme == "https" else 80)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            url.raw_host.decode().strip("[]"), port, type=socket.SOCK_STREAM
-        )
+        found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), asked, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise NameUnknown() from error
     addresses = [str(entry[4][0]) for entry in found]
     if not allow_private and not all(is_public(address) for address in addresses):
         raise PrivateAddress()
     return addresses[0]
+
+
+@cache
+def trust() -> ssl.SSLContext:
+    """The certificate authorities that are trusted; read once: it takes tens of milliseconds."""
+    return ssl.create_default_context()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -57,7 +57,7 @@ async def tokens_for(
     )
     url, headers, form = _client_auth(metadata, ours).prepare("POST", metadata.token_endpoint, {}, body)
     status, answer = await providers.ask(url, headers=headers, form=form)
-    if status != httpx.codes.OK:
+    if status != HTTPStatus.OK:
         raise SsoFailed("code_refused")
     return read_json(answer, lambda: SsoFailed("token_answer"))
 
@@ -70,7 +70,7 @@ async def with_email(claims: Claims, tokens: dict[str, Any], providers: Provider
         return claims
     headers = {"Authorization": f"Bearer {access}"}
     status, answer = await providers.ask(metadata.userinfo_endpoint, headers=headers)
-    if status != httpx.codes.OK:
+    if status != HTTPStatus.OK:
         raise SsoFailed("userinfo")
     told = read_json(answer, lambda: SsoFailed("userinfo"))
     # Section 5.3.2: else it could be somebody else's.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hmac
 from datetime import datetime
-from typing import Any, TypeGuard
-
-from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from app.sso.errors import SsoFailed
 from app.sso.provider import Metadata, Providers
+
+if TYPE_CHECKING:
+    from joserfc.jwk import KeySet
 
 #: How far the provider's clock may be from ours, and how old a token may be that was made just now.
 SKEW_SECONDS, OLDEST_SECONDS = 60, 600
@@ -24,6 +23,8 @@ async def verified(
     token: object, providers: Providers, metadata: Metadata, *, client_id: str, nonce: str, moment: datetime
 ) -> Claims:
     """The claims of a token that is for us, for this sign-in, and valid now; raises `SsoFailed`."""
+    from joserfc.errors import InvalidKeyIdError  # late: a start does without it
+
     if not isinstance(token, str):
         raise SsoFailed("id_token")
     try:
@@ -39,6 +40,9 @@ async def verified(
 
 def _signed(token: str, keys: KeySet, metadata: Metadata) -> Claims:
     """The claims, if one of the keys signed them with an algorithm that the provider and we know."""
+    from joserfc import jwt
+    from joserfc.errors import InvalidKeyIdError, JoseError
+
     try:
         return jwt.decode(token, keys, algorithms=list(metadata.algorithms)).claims
     except InvalidKeyIdError:

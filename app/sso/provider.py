@@ -7,13 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
 import orjson
 import structlog
-from joserfc.errors import JoseError
-from joserfc.jwk import JWKRegistry, KeySet
 
 from app.core.errors import SoundstageError
 from app.federation.errors import ProviderRefused
@@ -21,6 +19,10 @@ from app.federation.fetching import MOST_KEYS, PRIVATE, checked_url
 from app.outbound.asking import Question, ask
 from app.outbound.errors import PrivateAddress, Unreachable
 from app.sso.errors import SsoIssuerRefused, SsoProviderUnavailable
+
+if TYPE_CHECKING:
+    import httpx
+    from joserfc.jwk import KeySet
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -39,6 +41,8 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 def checked_issuer(text: str, *, allow_private: bool) -> str:
     """The issuer, if it is one that a provider can have; raises `SsoIssuerRefused`."""
+    import httpx  # late, as everywhere: a start does without it
+
     try:
         url = httpx.URL(checked_url(text))
     except ProviderRefused as error:
@@ -114,7 +118,7 @@ class Providers:
             raise _unavailable(url, PRIVATE) from failure
         except Unreachable as failure:
             raise _unavailable(url, str(failure)) from failure
-        if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise _unavailable(url, f"It answered with status {answer.status}.")
         return answer.status, answer.body
 
@@ -128,7 +132,7 @@ class Providers:
             raise SsoProviderUnavailable()
         try:
             status, body = await self.ask(url)
-            if status != httpx.codes.OK:
+            if status != HTTPStatus.OK:
                 raise _unavailable(url, f"It answered with status {status}.")
             return read_json(body, lambda: _unavailable(url, "Its answer is not a JSON object."))
         except SsoProviderUnavailable:
@@ -152,6 +156,8 @@ class Providers:
         )
 
     def _endpoint(self, found: dict[str, Any], name: str) -> str:
+        import httpx
+
         text = found.get(name)
         with suppress(httpx.InvalidURL, ValueError, TypeError):
             if isinstance(text, str) and _is_safe(httpx.URL(text), self.allow_private):
@@ -185,6 +191,9 @@ def _texts(found: dict[str, Any], name: str, default: list[str]) -> list[str]:
 
 def _keys(found: dict[str, Any]) -> KeySet:
     """The public keys for signatures; what is secret, for encryption, or of a kind that we do not know is left out."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import JWKRegistry, KeySet
+
     given = found.get("keys")
     keys = []
     for jwk in given[:MOST_KEYS] if isinstance(given, list) else ():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from app.core.clock import Clock, now
@@ -25,6 +26,8 @@ class Usage:
     #: Calls of agents that were denied.
     denials: int
     ran: Ran
+    #: Of language models, in and out.
+    model_tokens: int = 0
 
     @property
     def environment_hours(self) -> float:
@@ -41,18 +44,22 @@ class Usages:
     async def of(self, period: Period) -> Usage:
         """One month; of the present one what was used until now."""
         until = min(period.end, self.clock())
+        counted = await self._counted(period)
         [decided] = await self.work.all(repository.DECISIONS, since=period.start, until=period.end)
         changes = await self.work.all(repository.STATUS_CHANGES, until=until)
         return Usage(
             period=period,
-            requests=await self._requests(period),
+            requests=counted[Metric.REQUESTS],
             active_agents=decided["agents"],
             policy_evaluations=decided["evaluations"],
             denials=decided["denials"],
+            model_tokens=counted[Metric.MODEL_TOKENS],
             ran=ran(changes, period.start, until),
         )
 
-    async def _requests(self, period: Period) -> int:
-        """What was answered; the last seconds are not in it yet."""
-        counted = await self.work.all(counters.USAGE, period=str(period))
-        return sum(row.value for row in counted if row.metric == Metric.REQUESTS)
+    async def _counted(self, period: Period) -> Counter[str]:
+        """What counters tell; the last seconds are not in it yet."""
+        found: Counter[str] = Counter()
+        for row in await self.work.all(counters.USAGE, period=str(period)):
+            found[row.metric] += row.value
+        return found

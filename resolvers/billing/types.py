@@ -33,6 +33,7 @@ class UsageFigures:
     policy_evaluations: int = strawberry.field(description="Calls that policies judged.")
     denials: int = strawberry.field(description="Calls of agents that were denied.")
     environment_hours: float = strawberry.field(description="Hours that environments were up.")
+    model_tokens: float = strawberry.field(description="Tokens of language models, in and out.")
 
 
 @strawberry.type(description="What the plan allows in a month before it costs extra.")
@@ -185,6 +186,7 @@ def organization_usage(usage: usage_service.Usage, plan: Plan, moment: datetime)
             policy_evaluations=usage.policy_evaluations,
             denials=usage.denials,
             environment_hours=usage.environment_hours,
+            model_tokens=float(usage.model_tokens),
         ),
         limits=limits(card.plan(plan)),
         forecast=UsageForecast(

@@ -44,7 +44,17 @@ class EnabledModelInput:
     id: str = strawberry.field(description="As the provider calls it; once in the list.")
     name: str = strawberry.field(description="As people call it.")
     provider: str = strawberry.field(description="Who offers it.")
-    base_url: str = strawberry.field(description="Where it answers: an http or https address without a password.")
+    base_url: str = strawberry.field(
+        description="Where it answers: the http or https address under which OpenAI's `/chat/completions` stands, "
+        "without "
+        "a password."
+    )
+    api_key: str | None = strawberry.field(
+        default=None,
+        description="The API key, which is kept encrypted and never shown. Left out, the model keeps the one that it "
+        "has "
+        "at this address; empty, it has none.",
+    )
 
 
 @strawberry.type
@@ -69,11 +79,15 @@ class OrganizationMutations:
         )
         return drift_policy(await info.context.own_organization.change_drift_policy(wanted, if_version))
 
-    @mutation("Puts a list of models in the place of the one before.", ADMIN, audited="organization.set_models")
+    @mutation(
+        "Puts a list of models in the place of the one before; the first is the default one.",
+        ADMIN,
+        audited="organization.set_models",
+    )
     async def set_organization_models(
         self,
         info: Info[Context, None],
         models: Annotated[list[EnabledModelInput], strawberry.argument(description="All models: 50 at most.")],
     ) -> EnabledModels:
-        given = [ModelGiven(each.id, each.name, each.provider, each.base_url) for each in models]
-        return enabled_models(info.context.own_organization.set_models(given))
+        given = [ModelGiven(each.id, each.name, each.provider, each.base_url, each.api_key) for each in models]
+        return enabled_models(await info.context.own_organization.set_models(given))

@@ -83,11 +83,16 @@ class EnabledModel:
     name: str = strawberry.field(description="As people call it.")
     provider: str = strawberry.field(description="Who offers it.")
     base_url: str = strawberry.field(description="Where it answers.")
+    has_api_key: bool = strawberry.field(
+        description="Whether an API key is kept for it; the key itself is never shown."
+    )
 
 
-@strawberry.type(description="The models that the organization enables: 50 at most. No credential is kept with them.")
+@strawberry.type(description="The models that the organization enables: 50 at most.")
 class EnabledModels:
-    models: list[EnabledModel] = strawberry.field(description="In the organization's own order.")
+    models: list[EnabledModel] = strawberry.field(
+        description="In the organization's own order: the first is the default."
+    )
 
 
 @strawberry.type(description="A figure of the compliance report.")
@@ -149,7 +154,13 @@ def enabled_models(records: list[models.EnabledModel]) -> EnabledModels:
     """The records as GraphQL shows them."""
     return EnabledModels(
         models=[
-            EnabledModel(id=strawberry.ID(each.id), name=each.name, provider=each.provider, base_url=each.base_url)
+            EnabledModel(
+                id=strawberry.ID(each.id),
+                name=each.name,
+                provider=each.provider,
+                base_url=each.base_url,
+                has_api_key=bool(each.secrets),
+            )
             for each in records
         ]
     )

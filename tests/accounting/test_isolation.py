@@ -52,7 +52,7 @@ ROUTES_NAMING = [
 
 
 #: What arguments are called that name something by its id.
-_IDS = {"id", "userId", "eventId", "organizationId", "workspaceId", "sessionId"}
+_IDS = {"id", "userId", "eventId", "organizationId", "workspaceId", "sessionId", "taskId"}
 #: One of each kind that can be told by a list.
 EVERYTHING = Sample(
     needs=(

@@ -35,7 +35,13 @@ CHANGING = [
     if route.is_mutation and route.method in ("POST", "PUT", "PATCH") and not ROUTE_SAMPLES[name].session
 ]
 #: What changes nothing, or counts for itself, is asked again; a second settlement is refused.
-ASKED_AGAIN = {"ValidateBlueprint": 200, "EvaluatePolicy": 200, "SettleUsage": 409}
+ASKED_AGAIN = {
+    "ValidateBlueprint": 200,
+    "EvaluatePolicy": 200,
+    "SettleUsage": 409,
+    "CompleteCode": 200,
+    "SuggestPrompts": 200,
+}
 KEY = {"Idempotency-Key": "once-and-only-once"}
 BODY = {"blueprint": BLUEPRINT, "name": "once"}
 AGE = change(changing(IdempotencyKeyTable).values(created_at=bindparam("created_at")))

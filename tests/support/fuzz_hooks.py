@@ -72,3 +72,16 @@ def no_defect(ctx: object, response: schemathesis.Response, case: schemathesis.C
     codes = [error["extensions"]["code"] for error in body.get("errors", ())]
     assert response.status_code < 500, response.status_code
     assert "INTERNAL_ERROR" not in codes, body["errors"]
+
+
+#: What is missing is an answer to expect of a server that has no model.
+_MISSING = {"no_model", "model_failed"}
+
+
+@schemathesis.check
+def no_server_error(ctx: object, response: schemathesis.Response, case: schemathesis.Case) -> None:
+    """No status of the server's own, but where it says that a model has to be configured."""
+    if response.status_code >= 500:
+        code = json.loads(response.content).get("error", {}).get("code")
+        assert response.status_code == 503, response.status_code
+        assert code in _MISSING, code

@@ -19,6 +19,7 @@ from rest_compat.operations import RestOperation
 from rest_compat.service import operations as load
 from tests.support import preparations
 from tests.support.samples import (
+    assistant,
     automations,
     environments,
     governance,
@@ -44,6 +45,7 @@ SIGNING_IN = {"signIn", "refreshSession", "acceptInvitation", "resetPassword", "
 #: Each has SAMPLES and ROUTE_SAMPLES; and PREPARATIONS, where its samples need something of its own.
 DOMAINS: tuple[Any, ...] = (
     automations,
+    assistant,
     environments,
     governance,
     integrations,
