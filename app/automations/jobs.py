@@ -24,13 +24,13 @@ from app.core.actor import Actor
 from app.core.clock import rfc3339
 from app.core.errors import SoundstageError, StorageUnavailable
 from app.core.ids import new_id
+from app.core.worker import Worker
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
 from app.identity.repository import STANDING
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 1.0
 AT_ONCE, DUE_AT_ONCE = 8, 100
 RUN_SECONDS = 30.0
 #: Longer than a run takes.
@@ -46,19 +46,15 @@ class AutomationWorker:
 
     def __init__(self, database: Database, parts: AutomationParts, *, owner: str) -> None:
         self.database, self.parts, self.owner = database, parts, owner
-        self._task: asyncio.Task[None] | None = None
-        self._runs: dict[asyncio.Task[None], str] = {}
+        self._worker = Worker("automations", database.news, NEWS, self._look, first=self.free)
 
     def start(self) -> None:
         """Begins to look for what is due."""
-        self._task = asyncio.create_task(self._keep_on(), name="automations")
+        self._worker.start()
 
     async def close(self) -> None:
         """Ends; runs that were under way are taken up when their leases are over."""
-        tasks = [*([self._task] if self._task else []), *self._runs]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._worker.close()
 
     async def free(self) -> None:
         """Lets go of what the last life of this node held."""
@@ -66,23 +62,9 @@ class AutomationWorker:
         work.write(repository.FREE_LEASES, owner=self.owner)
         await work.commit()
 
-    async def _keep_on(self) -> None:
-        with suppress(SoundstageError):  # they end by themselves
-            await self.free()
-        while True:
-            waiter = self.database.news.waiter(NEWS)
-            try:
-                await self.begin_due()
-                await self._take_up()
-                await asyncio.wait([waiter, *self._runs], timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
-            except SoundstageError as error:
-                log.warning("automations.not_looked", error=error.message)
-                await asyncio.sleep(LOOK_SECONDS)
-            except Exception:
-                log.exception("automations.not_looked")
-                await asyncio.sleep(LOOK_SECONDS)
-            finally:
-                self.database.news.forget(NEWS, waiter)
+    async def _look(self) -> None:
+        await self.begin_due()
+        await self._take_up()
 
     # Schedules.
 
@@ -108,17 +90,15 @@ class AutomationWorker:
     # Runs.
 
     async def _take_up(self) -> None:
-        free = AT_ONCE - len(self._runs)
+        free = AT_ONCE - len(self._worker.running)
         if free <= 0:
             return
-        under_way = set(self._runs.values())
+        under_way = set(self._worker.running.values())
         for run in await self.due():
             if free and run.automation_id not in under_way:
                 free -= 1
                 under_way.add(run.automation_id)
-                task = asyncio.create_task(self._do(run), name=f"run {run.id}")
-                self._runs[task] = run.automation_id
-                task.add_done_callback(self._runs.pop)
+                self._worker.begin(self._do(run), run.automation_id, f"run {run.id}")
 
     async def due(self) -> list[Run]:
         """Runs that nobody is at."""

@@ -6,12 +6,12 @@ database one gets it done, and the others notice.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from app.core.errors import Conflict, SoundstageError, StorageUnavailable
+from app.core.errors import Conflict, StorageUnavailable
+from app.core.worker import Worker
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
 from app.outbox import repository
@@ -20,7 +20,6 @@ from app.outbox.service import NEWS
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 1.0
 AT_ONCE = 100
 
 #: Reads what it needs and collects writes; the postman commits.
@@ -34,36 +33,23 @@ class Told(Conflict):
 
 
 class Postman:
-    """`start`, then it runs until `close`."""
+    """`start`, then it runs until `close`; what was not told then is told by the next one."""
 
     def __init__(self, database: Database, listeners: Sequence[Listener]) -> None:
         self.database, self.listeners = database, listeners
-        self._task: asyncio.Task[None] | None = None
+        self._worker = Worker("postman", database.news, NEWS, self._tell_all)
 
     def start(self) -> None:
         """Begins to look for announcements."""
-        self._task = asyncio.create_task(self._run(), name="postman")
+        self._worker.start()
 
     async def close(self) -> None:
-        """Ends; what was not told is told by the next one."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        """Ends."""
+        await self._worker.close()
 
-    async def _run(self) -> None:
-        while True:
-            waiter = self.database.news.waiter(NEWS)
-            try:
-                if await self.tell() < AT_ONCE:
-                    await asyncio.wait([waiter], timeout=LOOK_SECONDS)
-            except SoundstageError as error:
-                log.warning("outbox.not_told", error=error.message)
-                await asyncio.sleep(LOOK_SECONDS)
-            except Exception:
-                log.exception("outbox.not_told")
-                await asyncio.sleep(LOOK_SECONDS)
-            finally:
-                self.database.news.forget(NEWS, waiter)
+    async def _tell_all(self) -> None:
+        while await self.tell() == AT_ONCE:
+            pass
 
     async def tell(self) -> int:
         """Tells of what there is, some of it at a time, and says of how many. One that fails holds up no other."""

@@ -5,7 +5,6 @@ At least once: a delivery whose server died in the middle is made again when its
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ import structlog
 
 from app.core.clock import rfc3339
 from app.core.errors import SoundstageError
+from app.core.worker import Worker
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
 from app.outbound.asking import Answer, Question, ask
@@ -38,7 +38,6 @@ ATTEMPT_SECONDS = 15.0
 LEASE = timedelta(seconds=60)
 MOST_BYTES_KEPT = 4 * 1024
 AT_ONCE, AT_ONCE_TO_ONE = 16, 4
-LOOK_SECONDS = 1.0
 USER_AGENT = "Soundstage-Webhooks/1"
 GONE = 410
 PRIVATE = "Its address is private, which SOUNDSTAGE_ALLOW_PRIVATE_WEBHOOKS does not allow."
@@ -49,19 +48,15 @@ class Dispatcher:
 
     def __init__(self, database: Database, parts: WebhookParts, *, owner: str) -> None:
         self.database, self.parts, self.owner = database, parts, owner
-        self._task: asyncio.Task[None] | None = None
-        self._attempts: dict[asyncio.Task[None], str] = {}
+        self._worker = Worker("webhook dispatcher", database.news, NEWS, self._begin_all, first=self.free)
 
     def start(self) -> None:
         """Begins to look for what is due."""
-        self._task = asyncio.create_task(self._run(), name="webhook dispatcher")
+        self._worker.start()
 
     async def close(self) -> None:
         """Ends; attempts that were under way are made again when their leases are over."""
-        tasks = [*([self._task] if self._task else []), *self._attempts]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._worker.close()
 
     async def free(self) -> None:
         """Lets go of what the last life of this node held."""
@@ -69,39 +64,23 @@ class Dispatcher:
         work.write(repository.FREE_LEASES, owner=self.owner)
         await work.commit()
 
-    async def _run(self) -> None:
-        with suppress(SoundstageError):  # they end by themselves
-            await self.free()
-        while True:
-            waiter = self.database.news.waiter(NEWS)
-            try:
-                while await self._begin_due():
-                    pass
-                await asyncio.wait([waiter, *self._attempts], timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
-            except SoundstageError as error:
-                log.warning("webhooks.not_looked", error=error.message)
-                await asyncio.sleep(LOOK_SECONDS)
-            except Exception:
-                log.exception("webhooks.not_looked")
-                await asyncio.sleep(LOOK_SECONDS)
-            finally:
-                self.database.news.forget(NEWS, waiter)
+    async def _begin_all(self) -> None:
+        while await self._begin_due():
+            pass
 
     async def _begin_due(self) -> bool:
         """Begins attempts; whether it left some to others that wait behind an address that has enough to do."""
-        free = AT_ONCE - len(self._attempts)
+        free = AT_ONCE - len(self._worker.running)
         if free <= 0:
             return False
-        under_way = Counter(self._attempts.values())
+        under_way = Counter(self._worker.running.values())
         busy = [integration_id for integration_id, count in under_way.items() if count >= AT_ONCE_TO_ONE]
         found = await self.due(free, busy)
         begun = 0
         for delivery in found:
             if under_way[delivery.integration_id] < AT_ONCE_TO_ONE:
                 under_way[delivery.integration_id] += 1
-                task = asyncio.create_task(self._attempt(delivery), name=f"deliver {delivery.id}")
-                self._attempts[task] = delivery.integration_id
-                task.add_done_callback(self._attempts.pop)
+                self._worker.begin(self._attempt(delivery), delivery.integration_id, f"deliver {delivery.id}")
                 begun += 1
         return 0 < begun < len(found)
 
