@@ -63,6 +63,9 @@ from app.sso.service import SsoParts
 from app.terminals.jobs import Keeper
 from app.terminals.service import TerminalParts
 from app.tokens.service import REFRESH_SECONDS, SigningKeys
+from app.uploads.jobs import sweep as sweep_uploads
+from app.uploads.service import UploadParts
+from app.uploads.store import Store
 from app.webhooks.dispatcher import Dispatcher
 from app.webhooks.fanout import Fanout
 from app.webhooks.service import WebhookParts
@@ -152,16 +155,12 @@ class Server:
         self.sampler = Sampler(self.database)
         self.workspaces = WorkspaceParts(Folders(settings.data_dir.absolute() / "workspaces"))
         self.terminals = self._terminal_parts()
+        self.uploads = self._upload_parts()
         self.product = self._product(vault, parts)
         self.sealer = Sealer(self.database, signer=self._signer or self.tokens)
         self.tracing = tracing(settings.otlp_endpoint)
-        self.app = site(
-            self.product,
-            self._authentication(),
-            settings,
-            metrics=self.metrics,
-            tracer=self.tracing.tracer,
-        )
+        tracer = self.tracing.tracer
+        self.app = site(self.product, self._authentication(), settings, metrics=self.metrics, tracer=tracer)
         await self.reconciler.start()
         self.sealer.start()
         self.sampler.start()
@@ -197,6 +196,7 @@ class Server:
             AutomationParts(vault, environments, self.settings.allow_private_webhooks),
             self.workspaces,
             self.terminals,
+            self.uploads,
             self._assistant(vault, environments, policies),
             lambda: self.metrics.answered,
             production=self.settings.production,
@@ -213,6 +213,10 @@ class Server:
             most_open=settings.terminals_per_organization,
             idle_seconds=settings.terminal_idle_seconds,
         )
+
+    def _upload_parts(self) -> UploadParts:
+        store = Store(self.settings.data_dir.absolute() / "uploads")
+        return UploadParts(self.workspaces, store, self.settings.upload_limit)
 
     def _authentication(self) -> Authentication:
         accepts = Acceptance(self.database, self.product.federation)
@@ -288,6 +292,7 @@ class Server:
                 await forget_old_runs(self.database)
                 await forget_old_answers(self.database)
                 await self.product.assistant.files.sweep(self.database)
+                await sweep_uploads(self.database, self.uploads)
                 await sweep(self.database, self.product.workspaces.folders)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 

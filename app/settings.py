@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     push_limit: int = Field(
         default=1024 * 1024 * 1024, gt=0, description="The largest push to a workspace's repository, in bytes."
     )
+    upload_limit: int = Field(
+        default=1024 * 1024 * 1024, gt=0, description="The largest upload to a session's working copy, in bytes."
+    )
     log_level: str = Field(default="info", description="`debug`, `info`, `warning` or `error`.")
     issuer: str = Field(
         default="",

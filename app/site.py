@@ -38,6 +38,9 @@ from rest_compat.recordings import recording
 from rest_compat.routes import MethodNotAllowed
 from rest_compat.service import RestService, failure, not_found
 from rest_compat.terminals import TerminalSocket
+from rest_compat.uploads import HEADERS as UPLOAD_HEADERS
+from rest_compat.uploads import UploadRoutes
+from rest_compat.uploads_described import PATH as UPLOADS
 from rest_compat.webhooks import Webhook
 
 if TYPE_CHECKING:
@@ -76,8 +79,15 @@ def site(
 
     app: ASGIApp = dispatch
     if settings.allowed_origins:
-        app = CORSMiddleware(app, allow_origins=settings.allowed_origins, allow_methods=["*"], allow_headers=["*"])
-    return Requests(app, metrics, body_limit=settings.body_limit, tracer=tracer, streamed=(PREFIX,))
+        app = CORSMiddleware(
+            app,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=UPLOAD_HEADERS,
+        )
+    streamed = (PREFIX, *(f"{prefix}{UPLOADS}" for prefix in _PREFIXES))
+    return Requests(app, metrics, body_limit=settings.body_limit, tracer=tracer, streamed=streamed)
 
 
 def _pages(
@@ -99,6 +109,8 @@ def _pages(
     routes += [Route(f"{prefix}/billing/webhook", billed.answer, methods=["POST"]) for prefix in ("", *_PREFIXES)]
     routes += [Route(f"{prefix}/webhooks/incoming", received.answer, methods=["POST"]) for prefix in _PREFIXES]
     routes += [route for prefix in _PREFIXES for route in chat.routes(prefix)]
+    uploads = UploadRoutes(authentication.context, product.uploads)
+    routes += [route for prefix in _PREFIXES for route in uploads.routes(prefix)]
     routes += GitHttp(authentication.context, settings.push_limit).routes()
     routes += [
         Route("/openapi.json", document, methods=["GET"]),

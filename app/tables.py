@@ -29,6 +29,7 @@ from app.sso import models as sso
 from app.tasks import models as tasks
 from app.terminals import models as terminals
 from app.tokens import models as tokens
+from app.uploads import models as uploads
 from app.webhooks import models as webhooks
 from app.workspaces import models as workspaces
 
@@ -56,6 +57,7 @@ MODELS = (
     terminals,
     tasks,
     tokens,
+    uploads,
     webhooks,
     workspaces,
 )

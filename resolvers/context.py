@@ -57,6 +57,7 @@ from app.tasks.service import Tasks
 from app.terminals.service import TerminalParts, Terminals
 from app.tokens.hybrid import Verified
 from app.tokens.service import SigningKeys
+from app.uploads.service import UploadParts, Uploads
 from app.usage.service import Usages
 from app.version_control.service import VersionControl
 from app.webhooks.service import WebhookParts, Webhooks
@@ -88,6 +89,7 @@ class Product:
     automations: AutomationParts
     workspaces: WorkspaceParts
     terminals: TerminalParts
+    uploads: UploadParts
     assistant: AssistantParts
     #: How many requests this server has answered.
     answered: Callable[[], int]
@@ -209,6 +211,11 @@ class Context:
     def files(self) -> Files:
         """The files of the organization's sessions."""
         return Files(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """The uploads into the organization's sessions."""
+        return Uploads(self.work, self.require_actor(), self.product.uploads)
 
     @cached_property
     def version_control(self) -> VersionControl:

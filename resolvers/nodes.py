@@ -38,6 +38,7 @@ from resolvers.sso.queries import ADMIN as SSO
 from resolvers.sso.types import sso_connection
 from resolvers.tasks.types import task
 from resolvers.terminals.queries import shown as terminal
+from resolvers.uploads.queries import found as upload
 from resolvers.webhooks.queries import ADMIN as WEBHOOKS
 from resolvers.webhooks.types import webhook_delivery, webhook_integration
 from resolvers.workspaces.queries import READ as WORKSPACES
@@ -109,6 +110,7 @@ KINDS: dict[str, Kind] = {
     "wsp": _kind(WORKSPACES, lambda context, id: context.workspaces.find(id), lambda _, found: workspace(found)),
     "ses": _kind(WORKSPACES, lambda context, id: context.sessions.find(id), lambda _, found: session(found)),
     "trm": _kind(WORKSPACES, lambda context, id: context.terminals.find(id), terminal),
+    "upl": Kind(WORKSPACES, upload),
     "prq": _kind(WORKSPACES, lambda context, id: context.pull_requests.find(id), lambda _, found: pull_request(found)),
     "apr": _kind(POLICIES, lambda context, id: context.approvals.find(id), lambda _, found: approval(found)),
 }

@@ -86,6 +86,8 @@ from resolvers.terminals.subscriptions import TerminalSubscriptions
 from resolvers.terminals.types import Terminal
 from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
+from resolvers.uploads.queries import UploadQueries
+from resolvers.uploads.types import Upload
 from resolvers.version_control.mutations import VersionControlMutations
 from resolvers.version_control.queries import VersionControlQueries
 from resolvers.webhooks.mutations import WebhookMutations
@@ -120,6 +122,7 @@ class Query(
     TerminalQueries,
     TaskQueries,
     TokenQueries,
+    UploadQueries,
     WebhookQueries,
     VersionControlQueries,
     WorkspaceQueries,
@@ -240,6 +243,7 @@ _NODES: list[type] = [
     Skill,
     Task,
     Terminal,
+    Upload,
     WebhookDelivery,
     WebhookIntegration,
     Workspace,

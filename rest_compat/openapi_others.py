@@ -7,6 +7,7 @@ from typing import Any
 from rest_compat import openapi_terminals
 from rest_compat.chat_described import described as chat
 from rest_compat.openapi_words import REASONS, tag
+from rest_compat.uploads_described import described as uploads
 from rest_compat.webhooks import described as webhooks
 
 Schema = dict[str, Any]
@@ -19,6 +20,7 @@ def others() -> Schema:
         "/v1/audit/export": _audit_export(),
         **webhooks(),
         **chat(),
+        **uploads(),
         openapi_terminals.SOCKET_PATH: openapi_terminals.socket(),
         openapi_terminals.RECORDING_PATH: openapi_terminals.recording(),
     }

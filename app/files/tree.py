@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from app.git.paths import BadPath, check_path
 LARGEST_READ = LARGEST_WRITE = 8 * 1024 * 1024
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 1024 * 1024
+_NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
 #: The expected version of what is not to be there.
 ABSENT = "absent"
 
@@ -134,6 +136,23 @@ class Tree:
             if executable is not None:
                 mode = mode | 0o111 if executable else mode & ~0o111
             _replace(parent, name, data, mode)
+            return _entry(path, os.stat(name, dir_fd=parent, follow_symlinks=False), parent, name)
+
+    def check_place(self, path: str) -> None:
+        """Raises what is wrong with putting a file there, as far as it can be told before."""
+        path = check_path(path)
+        with contextlib.suppress(FileNotFound), _told(), self._parent(path) as (parent, name):
+            self._check(parent, name, None)
+
+    def place(self, path: str, source: Path) -> Entry:
+        """Puts a file in place that lies elsewhere, as a whole, its folders made; an ordinary file is replaced.
+
+        The source stays. Until it is deleted the two may be one file with two names.
+        """
+        path = check_path(path)
+        with _told(), self._parent(path, make=True) as (parent, name):
+            mode = self._check(parent, name, None)
+            _place(source, parent, name, mode)
             return _entry(path, os.stat(name, dir_fd=parent, follow_symlinks=False), parent, name)
 
     def make_folder(self, path: str) -> Entry:
@@ -326,6 +345,33 @@ def _replace(parent: int, name: str, data: bytes, mode: int) -> None:
             os.unlink(beside, dir_fd=parent)
         raise
     os.fsync(parent)
+
+
+def _place(source: Path, parent: int, name: str, mode: int) -> None:
+    """A second name for the source or, on another file system, a durable copy, renamed over the place."""
+    beside = f".{secrets.token_hex(8)}.soundstage"
+    try:
+        try:
+            os.link(source, beside, dst_dir_fd=parent, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            _copy(source, beside, parent)
+        os.chmod(beside, mode, dir_fd=parent)
+        os.rename(beside, name, src_dir_fd=parent, dst_dir_fd=parent)
+    finally:
+        # Renaming a file over another name of itself does nothing: that name is left.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside, dir_fd=parent)
+    os.fsync(parent)
+
+
+def _copy(source: Path, name: str, parent: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with source.open("rb") as old, os.fdopen(os.open(name, flags, 0o600, dir_fd=parent), "wb") as new:
+        shutil.copyfileobj(old, new, _CHUNK)
+        new.flush()
+        os.fsync(new.fileno())
 
 
 def _delete_folder(parent: int, name: str) -> None:

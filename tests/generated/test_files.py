@@ -98,7 +98,9 @@ def test_the_openapi_document_lists_every_route_once() -> None:
     others |= {("post", "/api/v1/webhooks/incoming"), ("get", "/v1/terminals/{id}/recording")}
     chat = {("post", "/api/v1/chat"), ("post", "/api/v1/workflow-chat")}
     chat |= {("get", "/api/v1/chat/{id}/stream"), ("get", "/api/v1/chat/attachments/{id}")}
-    assert listed == routes | others | chat
+    uploads = {("post", "/api/v1/filestorage")}
+    uploads |= {(method, "/api/v1/filestorage/{id}") for method in ("patch", "delete")}
+    assert listed == routes | others | chat | uploads
 
 
 def test_names_of_operations_are_unique() -> None:

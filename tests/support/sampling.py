@@ -37,6 +37,7 @@ PREFIXES = {
     "work_session": "ses",
     "terminal": "trm",
     "pull_request": "prq",
+    "upload": "upl",
 }
 #: Of the right form, and nobody's.
 MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in PREFIXES.values()}

@@ -29,6 +29,7 @@ from tests.support.samples import (
     pull_requests,
     terminals,
     tokens,
+    uploads,
     version_control,
     workspaces,
 )
@@ -54,6 +55,7 @@ DOMAINS: tuple[Any, ...] = (
     terminals,
     pull_requests,
     tokens,
+    uploads,
     version_control,
     workspaces,
 )
