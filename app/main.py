@@ -71,7 +71,7 @@ from app.webhooks.fanout import Fanout
 from app.webhooks.service import WebhookParts
 from app.webhooks.service import forget_old as forget_old_webhooks
 from app.workspaces.folders import Folders
-from app.workspaces.jobs import sweep
+from app.workspaces.jobs import maintain, sweep
 from app.workspaces.service import WorkspaceParts
 from resolvers.authentication import Authentication
 from resolvers.context import Product
@@ -294,6 +294,7 @@ class Server:
                 await self.product.assistant.files.sweep(self.database)
                 await sweep_uploads(self.database, self.uploads)
                 await sweep(self.database, self.product.workspaces.folders)
+                await maintain(self.database, self.product.workspaces.folders)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     async def _keep_keys(self) -> None:

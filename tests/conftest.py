@@ -25,11 +25,16 @@ from tests.support.working import Working, begin
 ALONE = ("engines", "reliability", "console", "cli")
 
 
+#: Files that take minutes: they begin first.
+LONGEST = "test_fuzz"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if item.path.relative_to(here).parts[0] in ALONE:
             item.add_marker(pytest.mark.alone)
+    items.sort(key=lambda item: not item.path.name.startswith(LONGEST))  # no core is to wait for them at the end
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ from app.assistant.conversation import ATTACHMENT_PATH, Attached, attachment_ids
 from app.assistant.errors import AttachmentInvalid, AttachmentTooLarge
 from app.assistant.files import Files
 from app.assistant.models import Attachment, ChatMessage
+from app.core.octets import from_base64
 from app.database.unit_of_work import UnitOfWork
 
 LARGEST = 2 * 1024 * 1024
@@ -34,10 +34,7 @@ def read(name: str, media_type: str, data: str) -> bytes:
         raise AttachmentInvalid("The media type is one such as `image/png`, in lower case and without parameters.")
     if len(data) > LARGEST * 4 // 3 + 4:
         raise AttachmentTooLarge(f"An attachment has at most {LARGEST:,} bytes.")
-    try:
-        return base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise AttachmentInvalid("`data` is not base64.") from error
+    return from_base64(data, "data")
 
 
 async def check_room(work: UnitOfWork, chat_id: str, size: int) -> None:

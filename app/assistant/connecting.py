@@ -45,7 +45,7 @@ def http_client(*, allow_private: bool) -> httpx2.AsyncClient:
     class Checked(httpx2.AsyncHTTPTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
             url = request.url
-            address = await _checked_address(url, allow_private)
+            address = await model_address(url, allow_private)
             request.extensions = {**request.extensions, "sni_hostname": url.raw_host.decode()}
             request.url = url.copy_with(host=address)
             response = await super().handle_async_request(request)
@@ -58,7 +58,7 @@ def http_client(*, allow_private: bool) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False)
 
 
-async def _checked_address(url: httpx2.URL, allow_private: bool) -> str:
+async def model_address(url: httpx2.URL, allow_private: bool) -> str:
     """An address of the model; raises `ModelFailed`."""
     try:
         return await checked_address(url.raw_host.decode(), url.port, url.scheme, allow_private=allow_private)

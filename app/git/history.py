@@ -13,6 +13,7 @@ from app.git.program import git
 _FIELD, _END = "\x1f", "\x1e"
 _FORMAT = _FIELD.join(("%H", "%P", "%an", "%ae", "%aI", "%cn", "%cI", "%s", "%b")) + _END
 _LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}
+LONGEST_UPKEEP = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,11 @@ async def count(folder: Path, start: str, without: str) -> int:
     return int((await git("rev-list", "--count", start, f"^{without}", "--", folder=folder)).text)
 
 
-async def index_history(folder: Path) -> None:
-    """Writes what makes long histories fast to walk, by path too (git-commit-graph, changed-path filters)."""
+async def maintain(folder: Path) -> None:
+    """Packs what has piled up, and writes what makes long histories fast to walk, by path too (git-commit-graph)."""
+    await git("-c", "gc.auto=2000", "gc", "--auto", "--quiet", folder=folder, timeout=LONGEST_UPKEEP)
     words = ("commit-graph", "write", "--reachable", "--changed-paths", "--split=replace")
-    await git(*words, folder=folder, timeout=300)
+    await git(*words, folder=folder, timeout=LONGEST_UPKEEP)
 
 
 def _parse(text: str) -> list[Commit]:

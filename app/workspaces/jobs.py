@@ -1,4 +1,4 @@
-"""Takes away folders that have no row: what a crash left between a folder and its commit, or after a deletion."""
+"""Upkeep: folders that have no row are taken away, repositories stay packed and fast to read."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import time
 
 import structlog
 
+from app.core.errors import SoundstageError
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
+from app.git import history
 from app.workspaces import repository
 from app.workspaces.folders import Folders
 
@@ -15,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 async def sweep(database: Database, folders: Folders) -> int:
-    """One round; the number of folders that were taken away."""
+    """Takes away what a crash left between a folder and its commit, or after a deletion; returns how much."""
     work = UnitOfWork(database, None)
     workspaces = [found.id for found in await work.all(repository.EVERY_WORKSPACE)]
     sessions = [found.id for found in await work.all(repository.EVERY_SESSION)]
@@ -25,3 +27,12 @@ async def sweep(database: Database, folders: Folders) -> int:
     if left:
         log.info("workspaces.swept", folders=len(left))
     return len(left)
+
+
+async def maintain(database: Database, folders: Folders) -> None:
+    """Every repository, one after the other. One that fails holds up no other."""
+    for workspace in await UnitOfWork(database, None).all(repository.EVERY_WORKSPACE):
+        try:
+            await history.maintain(folders.repository(workspace.id).folder)
+        except SoundstageError as error:
+            log.warning("workspaces.not_maintained", workspace=workspace.id, error=error.message)

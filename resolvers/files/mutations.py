@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Annotated
 
 import strawberry
 from strawberry.types import Info
 
-from app.core.errors import InvalidRequest
+from app.core.octets import text_or_base64
 from resolvers.access import mutation
 from resolvers.context import Context
 from resolvers.files.queries import Path
@@ -43,7 +42,7 @@ class FileMutations:
             bool | None, strawberry.argument(description="Whether it may be run; as it is by default.")
         ] = None,
     ) -> WrittenFile:
-        data = _data(text, base64)
+        data = text_or_base64(text, base64, "base64")
         info.context.audit_details = {"path": path, "bytes": len(data)}
         written, version = await info.context.files.write(
             session_id, path, data, expected=expected_version, executable=executable
@@ -77,17 +76,3 @@ class FileMutations:
     ) -> FileEntry:
         info.context.audit_details = {"path": path, "to": to}
         return entry(await info.context.files.move(session_id, path, to, replace=replace))
-
-
-def _data(text: str | None, encoded: str | None) -> bytes:
-    if (text is None) == (encoded is None):
-        raise InvalidRequest("Give either `text` or `base64`.")
-    if text is not None:
-        try:
-            return text.encode()
-        except UnicodeEncodeError:
-            raise InvalidRequest("The text holds half of a surrogate pair, which no file can hold.") from None
-    try:
-        return base64.b64decode(encoded or "", validate=True)
-    except ValueError:  # also what is no ASCII
-        raise InvalidRequest("`base64` is not base64.") from None

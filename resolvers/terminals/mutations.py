@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
-from binascii import Error as NotBase64
 from typing import Annotated
 
 import strawberry
 from strawberry.types import Info
 
 from app.core.actor import Kind, Scope
-from app.core.errors import InvalidRequest
+from app.core.octets import text_or_base64
 from app.terminals.tickets import LIFE_SECONDS
 from resolvers.access import Access, mutation
 from resolvers.context import Context
@@ -91,7 +89,9 @@ class TerminalMutations:
         input: Annotated[TerminalInput, strawberry.argument(description="What to write: at most 64 KiB.")],
         take_over: TakeOver = False,
     ) -> Terminal:
-        found = await info.context.terminals.write(id, _bytes(input), take_over=take_over)
+        found = await info.context.terminals.write(
+            id, text_or_base64(input.text, input.data, "data"), take_over=take_over
+        )
         return shown(info.context, found)
 
     @mutation("Gives a terminal another size, of which its program is told.", WRITE, audited="terminal.resize")
@@ -134,14 +134,3 @@ class TerminalMutations:
         ticket = await info.context.terminals.ticket(id, origin or "")
         path = f"{PATH}?terminal={id}"
         return TerminalTicket(id=id, ticket=ticket, expires_in=int(LIFE_SECONDS), path=path)
-
-
-def _bytes(given: TerminalInput) -> bytes:
-    if (given.text is None) == (given.data is None):
-        raise InvalidRequest("Give either `text` or `data`.")
-    if given.text is not None:
-        return given.text.encode()
-    try:
-        return b64decode(given.data or "", validate=True)
-    except NotBase64 as error:
-        raise InvalidRequest("`data` is not base64.") from error

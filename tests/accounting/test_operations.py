@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -118,6 +119,7 @@ async def _events(client: Client) -> list[Any]:
     return await client.tenant.work().all(ALL_EVENTS)
 
 
+@cache
 def _directives() -> dict[str, set[str]]:
     """`Query.environment` -> {"access"}; of `@audit` also its action."""
     found: dict[str, set[str]] = {}

@@ -155,7 +155,10 @@ async def test_no_line_is_lost_while_runners_die(process_engine: ProcessEngine, 
 
 
 async def test_stop_is_finished_by_the_next_runner(process_engine: ProcessEngine, machine: Machine) -> None:
-    await process_engine.apply(shell("trap '' TERM; while :; do sleep 1; done", shutdown=Shutdown(grace=60)), epoch=1)
+    command = "trap '' TERM; echo deaf; while :; do sleep 1; done"
+    wanted = shell(command, shutdown=Shutdown(grace=60), probe=Probe(ProbeKind.LOG, "deaf", interval=0.05))
+    await process_engine.apply(wanted, epoch=1)
+    await until_status(process_engine, "env1/api/0", UnitStatus.RUNNING)
     stopping = asyncio.create_task(process_engine.stop("env1", epoch=1))
     await until_status(process_engine, "env1/api/0", UnitStatus.STOPPING)
     machine.kill_runner()

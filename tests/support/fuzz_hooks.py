@@ -50,6 +50,9 @@ _RULES = [
 ]
 schemathesis.graphql.scalar("PolicyRule", st.sampled_from(_RULES).map(parse_value))
 
+_VALUES = ["null", "true", "1", "1.5", '"text"', "[]", "[1, {a: null}]", "{}", '{type: "text", text: "hello"}']
+schemathesis.graphql.scalar("JSON", st.sampled_from(_VALUES).map(parse_value))
+
 #: What a credential hangs on. Schemathesis asks again with ids from earlier answers.
 _OWN = re.compile(r"(key|usr|org|sis)_[0-9a-z]{26}")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import httpx2
 import pytest
 
-from app.assistant.connecting import checked_address
+from app.assistant.connecting import model_address
 from app.assistant.errors import ModelFailed
 
 pytestmark = pytest.mark.anyio
@@ -16,15 +17,15 @@ pytestmark = pytest.mark.anyio
 )
 async def test_private_addresses_are_reached_only_where_that_is_allowed(host: str) -> None:
     with pytest.raises(ModelFailed, match="private"):
-        await checked_address(host, 80, "http", False)
+        await model_address(httpx2.URL(f"http://{host}"), False)
 
-    assert await checked_address(host, 80, "http", True)
+    assert await model_address(httpx2.URL(f"http://{host}"), True)
 
 
 async def test_public_addresses_are_reached() -> None:
-    assert await checked_address("1.1.1.1", None, "https", False) == "1.1.1.1"
+    assert await model_address(httpx2.URL("https://1.1.1.1"), False) == "1.1.1.1"
 
 
 async def test_a_name_that_nobody_has_is_told() -> None:
     with pytest.raises(ModelFailed, match="resolved"):
-        await checked_address("nobody.invalid", None, "https", False)
+        await model_address(httpx2.URL("https://nobody.invalid"), False)

@@ -268,3 +268,29 @@ async def test_no_hook_and_no_setting_of_a_person_runs_anything(
     await verbs.session(workspace)
 
     assert not mark.exists()
+
+
+async def test_upkeep_packs_and_indexes_without_touching_what_is_there(database: Database, verbs: Verbs) -> None:
+    workspace = await verbs.workspace()
+    session = await verbs.session(workspace)
+    folder = verbs.parts.folders.session(workspace, session)
+    (folder / "uncommitted").write_text("1")
+    run(folder, "add", "uncommitted")
+    bare = verbs.parts.folders.repository(workspace).folder
+
+    await jobs.maintain(database, verbs.parts.folders)
+    await jobs.maintain(database, verbs.parts.folders)
+
+    assert (bare / "objects" / "info" / "commit-graphs").is_dir()
+    assert run(folder, "status", "--porcelain") == "A  uncommitted"
+    assert run(bare, "fsck", "--strict", "--no-dangling") == ""
+
+
+async def test_a_broken_repository_holds_up_no_other(database: Database, verbs: Verbs) -> None:
+    broken, other = await verbs.workspace("broken"), await verbs.workspace("other")
+    (verbs.parts.folders.repository(broken).folder / "HEAD").unlink()
+
+    await jobs.maintain(database, verbs.parts.folders)
+
+    graphs = verbs.parts.folders.repository(other).folder / "objects" / "info" / "commit-graphs"
+    assert graphs.is_dir()
