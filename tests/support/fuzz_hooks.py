@@ -42,6 +42,8 @@ schemathesis.graphql.scalar(
     "Duration",
     st.integers(-1, 2**31 - 1).map(nodes.Int) | (st.sampled_from(["30s", "5m", "soon"]) | st.text()).map(nodes.String),
 )
+#: What uploads are sent as.
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 _RULES = [
     '{type: "action_denylist", actions: ["orders.*"]}',
     '{type: "rate_limit", max_requests_per_minute: 1000}',
