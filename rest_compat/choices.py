@@ -40,8 +40,9 @@ class Choice:
         found = self.routes.get(value) if isinstance(value, str) else None
         if found is None:
             known = ", ".join(self.routes)
+            wrong = f"The '{self.field}' field is required" if value is None else f"'{self.field}' is not known here"
             fields = [{"field": self.field, "message": f"It has to be one of {known}."}]
-            raise InvalidRequest(f"The '{self.field}' field is required. It has to be one of {known}.", fields=fields)
+            raise InvalidRequest(f"{wrong}. It has to be one of {known}.", fields=fields)
         return found
 
 
