@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 MOST_MATCHES = 2_000
 LONGEST_LINE = 1_000
+#: What means something in a glob.
+_GLOB = re.compile(r"[*?\[\]\\]")
 _QUIET = {"GIT_LITERAL_PATHSPECS": "1", "GIT_OPTIONAL_LOCKS": "0"}
 
 
@@ -79,7 +81,7 @@ class Files:
         """What is in a folder, by path; what git ignores only where `ignored` is asked for."""
         copy = await self.sessions.working_copy(session_id)
         found = await asyncio.to_thread(Tree(copy.folder).children, path)
-        hidden = set() if ignored else await _ignored(copy.folder, [entry.path for entry in found])
+        hidden = set() if ignored or not found else await _ignored(copy.folder, check_path(path))
         return _page([entry for entry in found if entry.path not in hidden], limit, after, lambda entry: entry.path)
 
     async def below(self, session_id: str, path: str, limit: int, after: str | None) -> Page[Entry]:
@@ -134,13 +136,16 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2].lower()
 
 
-async def _ignored(folder: Path, paths: Sequence[str]) -> set[str]:
-    if not paths:
-        return set()
-    # It knows no literal paths: behind `./`, nothing is taken for a pattern.
-    given = "".join(f"./{path}\0" for path in paths).encode()
-    found = await git("check-ignore", "-z", "--stdin", folder=folder, given=given, ok=(0, 1))
-    return {path.removeprefix("./") for path in found.text.split("\0")}
+async def _ignored(folder: Path, path: str) -> set[str]:
+    """What git ignores directly in a folder. Not by `check-ignore`, which takes 0.6 ms a path in a large repository."""
+    children = f"{_GLOB.sub(_escaped, path)}/*" if path else "*"
+    words = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", f":(glob){children}")
+    found = await git(*words, folder=folder, variables={"GIT_OPTIONAL_LOCKS": "0"})
+    return {each.rstrip("/") for each in found.text.split("\0")}
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "\\" + found[0]
 
 
 async def _known_files(folder: Path, path: str) -> list[str]:

@@ -247,6 +247,19 @@ async def test_a_folder_is_listed_by_pages_without_what_is_ignored(working: Work
     ]
 
 
+async def test_what_is_ignored_is_hidden_in_folders_of_any_name(working: Working, files: Files) -> None:
+    working.write(".gitignore", "*.log\nbuild/\n")
+    for folder in ("plain", "odd [a]*?", "back\\slash", "deep/er"):
+        for name in ("kept", "x.log", "build/x", "sub/y.log"):
+            working.write(f"{folder}/{name}", "1")
+
+        found = await files.children(working.id, folder, 100, None)
+
+        assert [entry.name for entry in found.items] == ["kept", "sub"], folder
+    inside = await files.children(working.id, "plain/build", 100, None)
+    assert [entry.name for entry in inside.items] == ["x"], "who opens an ignored folder sees what is in it"
+
+
 async def test_searching_finds_lines_in_committed_and_in_new_files(working: Working, files: Files) -> None:
     working.write("shop/cart.py", "import os\nTotal = 1  # total\n")
     working.write("ignored.log", "total\n")
