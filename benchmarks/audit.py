@@ -123,7 +123,7 @@ async def _writing(database: SqliteDatabase, actor: Actor, *, audited: bool) -> 
         for _ in range(100):
             work = UnitOfWork(database, None)
             name = new_id("usr")
-            work.write(identity.ADD_USER, id=name, email=name, name=name, created_at=founded)
+            work.write(identity.ADD_USER, id=name, email=name, name=name, operator=False, created_at=founded)
             if audited:
                 _record(work, actor)
             await work.commit()
