@@ -224,7 +224,7 @@ class Server:
         return Authentication(self.product, bearers, self.settings.allowed_origins)
 
     def _take_up_duties(self) -> None:
-        duties = (self._keep_house(), self._keep_keys(), self.limits.usage.keep())
+        duties = (self._keep_house(), self._keep_repositories(), self._keep_keys(), self.limits.usage.keep())
         self._duties = [asyncio.create_task(duty) for duty in duties]
         _collect_rarely()
 
@@ -294,8 +294,14 @@ class Server:
                 await self.product.assistant.files.sweep(self.database)
                 await sweep_uploads(self.database, self.uploads)
                 await sweep(self.database, self.product.workspaces.folders)
-                await maintain(self.database, self.product.workspaces.folders)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+    async def _keep_repositories(self) -> None:
+        """Never at the start: it runs git for every workspace."""
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+            with suppress(SoundstageError):
+                await maintain(self.database, self.product.workspaces.folders)
 
     async def _keep_keys(self) -> None:
         """Notices what other servers did to the signing keys, and rotates them when it is time."""

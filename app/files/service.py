@@ -17,7 +17,7 @@ from app.files.errors import BadPattern, FileNotFound, NotAFolder
 from app.files.tree import LARGEST_READ, Content, Entry, Tree
 from app.git.errors import GitFailed
 from app.git.paths import check_path
-from app.git.program import git
+from app.git.program import READING, git
 from app.workspaces.service import WorkspaceParts
 from app.workspaces.sessions import Sessions, WorkingCopy
 
@@ -27,7 +27,6 @@ MOST_MATCHES = 2_000
 LONGEST_LINE = 1_000
 #: What means something in a glob.
 _GLOB = re.compile(r"[*?\[\]\\]")
-_QUIET = {"GIT_LITERAL_PATHSPECS": "1", "GIT_OPTIONAL_LOCKS": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ class Files:
         words += ["--extended-regexp" if regular else "--fixed-strings", *([] if match_case else ["--ignore-case"])]
         words += ["--max-count=200", "-e", pattern, "--", *([check_path(path)] if path else [])]
         try:
-            found = await git(*words, folder=copy.folder, variables=_QUIET, ok=(0, 1), timeout=20)
+            found = await git(*words, folder=copy.folder, variables=READING, ok=(0, 1), timeout=20)
         except GitFailed as error:
             raise BadPattern() if regular else error from error
         matches = [match for line in found.text.split("\n") if (match := _match(line)) is not None]
@@ -159,7 +158,7 @@ async def _known_files(folder: Path, path: str) -> list[str]:
         "--",
         *([path] if path else []),
     )
-    found = await git(*words, folder=folder, variables=_QUIET)
+    found = await git(*words, folder=folder, variables=READING)
     return sorted(each for each in found.text.split("\0") if each)
 
 

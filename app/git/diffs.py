@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.git.program import git
+from app.git.program import LITERAL, git
 
 #: Lines of one file, and of one answer, that are told; what is beyond is marked `truncated`.
 FILE_LINES, ALL_LINES = 5_000, 50_000
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _OPTIONS = ("--no-ext-diff", "--no-textconv", "--no-color", "--find-renames", "--submodule=short", "--full-index")
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)")
-_LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}
 _SUBMODULE = "160000"
 
 
@@ -110,7 +109,7 @@ async def changed_files(
 ) -> list[FileDiff]:
     """The files that differ between two states, or between one and the index and working copy; without hunks."""
     words = ("diff", *_OPTIONS, "--raw", "-z", "--abbrev=40", *states, "--", *paths)
-    found = await git(*words, folder=folder, variables={**_LITERAL, **(variables or {})})
+    found = await git(*words, folder=folder, variables={**LITERAL, **(variables or {})})
     return list(_raw(found.text))
 
 
@@ -126,7 +125,7 @@ async def fill(
         return
     paths = sorted({path for file in files for path in (file.path, file.old_path) if path})
     words = ("diff", *_OPTIONS, f"--unified={context}", "--patch", *states, "--", *paths)
-    found = await git(*words, folder=folder, variables={**_LITERAL, **(variables or {})})
+    found = await git(*words, folder=folder, variables={**LITERAL, **(variables or {})})
     sections = _sections(found.text)
     told = 0
     for file, section in zip(files, sections, strict=True):  # git writes both in one order

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from app.git.program import git
+from app.git.program import LITERAL, git
 
 #: Separates fields and ends commits: neither occurs in a message that git made.
 _FIELD, _END = "\x1f", "\x1e"
 _FORMAT = _FIELD.join(("%H", "%P", "%an", "%ae", "%aI", "%cn", "%cI", "%s", "%b")) + _END
-_LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}
 LONGEST_UPKEEP = 600.0
 
 
@@ -52,7 +51,7 @@ async def log(
     if until is not None:
         words.append(f"--until={until.isoformat()}")
     words += [start, *([f"^{without}"] if without else []), "--", *([path] if path else [])]
-    return _parse((await git(*words, folder=folder, variables=_LITERAL)).text)
+    return _parse((await git(*words, folder=folder, variables=LITERAL)).text)
 
 
 async def commit(folder: Path, commit_id: str) -> Commit:

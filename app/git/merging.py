@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.core.errors import Unprocessable
 from app.git import history
-from app.git.program import git
+from app.git.program import LITERAL, git
 from app.git.repository import Author, Repository
 
 #: Commits that a rebase puts onto a branch at most.
@@ -115,6 +115,6 @@ async def content(folder: Path, blob: str | None, limit: int) -> bytes | None:
 async def blob_at(folder: Path, tree: str, path: str) -> str | None:
     """The blob at a path of a tree; None where there is none."""
     words = ("ls-tree", "-z", tree, "--", path)
-    found = await git(*words, folder=folder, variables={"GIT_LITERAL_PATHSPECS": "1"})
+    found = await git(*words, folder=folder, variables=LITERAL)
     fields = found.text.partition("\t")[0].split(" ")
     return fields[2] if len(fields) == 3 and fields[1] == "blob" else None

@@ -60,6 +60,11 @@ _ENVIRONMENT = {
     **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(_SETTINGS.values())},
 }
 
+#: Paths are paths, and no patterns.
+LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}
+#: The same for what only looks: writing the index would get in the way of who changes something.
+READING = {**LITERAL, "GIT_OPTIONAL_LOCKS": "0"}
+
 #: A semaphore belongs to one event loop.
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 

@@ -11,12 +11,9 @@ from pathlib import Path
 from app.core.errors import Conflict, NotFound, Unprocessable
 from app.git.diffs import FileDiff, changed_files
 from app.git.errors import GitFailed
-from app.git.program import git
+from app.git.program import LITERAL, READING, git
 from app.git.repository import Author
 
-_LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}
-#: Reading does not write the index: it would get in the way of who changes something.
-_READING = {**_LITERAL, "GIT_OPTIONAL_LOCKS": "0"}
 _FROM_INPUT = ("--pathspec-from-file=-", "--pathspec-file-nul")
 
 
@@ -52,7 +49,7 @@ async def head(folder: Path) -> str:
 async def untracked(folder: Path, paths: Sequence[str] = ()) -> list[str]:
     """Files that are in no commit and not ignored."""
     words = ("ls-files", "-z", "--others", "--exclude-standard", "--", *paths)
-    return [path for path in (await git(*words, folder=folder, variables=_READING)).text.split("\0") if path]
+    return [path for path in (await git(*words, folder=folder, variables=READING)).text.split("\0") if path]
 
 
 @asynccontextmanager
@@ -60,7 +57,7 @@ async def with_untracked(folder: Path) -> AsyncIterator[dict[str, str]]:
     """Variables under which `git diff` sees untracked files as added: an index of its own, which is gone afterwards."""
     new = await untracked(folder)
     if not new:
-        yield dict(_READING)
+        yield dict(READING)
         return
     found = await git("rev-parse", "--path-format=absolute", "--git-path", "index", folder=folder)
     index = Path(found.text.strip())
@@ -68,7 +65,7 @@ async def with_untracked(folder: Path) -> AsyncIterator[dict[str, str]]:
     try:
         with suppress(FileNotFoundError):
             shutil.copyfile(index, own)
-        variables = {**_LITERAL, "GIT_INDEX_FILE": str(own)}
+        variables = {**LITERAL, "GIT_INDEX_FILE": str(own)}
         given = "\0".join(new).encode()
         await git("add", "--intent-to-add", *_FROM_INPUT, folder=folder, variables=variables, given=given)
         yield variables
@@ -88,7 +85,7 @@ async def commit(folder: Path, message: str, author: Author, paths: Sequence[str
     if not message.strip():
         raise Unprocessable("A commit needs a message.")
     given = "\0".join(paths or (".",)).encode()
-    variables = {**_LITERAL, **author.variables()}
+    variables = {**LITERAL, **author.variables()}
     only = ("--only", *_FROM_INPUT) if paths else ()
     before = await head(folder)
     try:
@@ -123,12 +120,12 @@ async def discard(folder: Path, paths: Sequence[str] = ()) -> list[str]:
             "HEAD",
             folder=folder,
             given=_lines(touched),
-            variables=_LITERAL,
+            variables=LITERAL,
             ok=(0, 1),
         )
         if old := [path for path in touched if path in tracked]:
             words = ("checkout", "--quiet", *_FROM_INPUT, "HEAD")
-            await git(*words, folder=folder, given=_lines(old), variables=_LITERAL)
+            await git(*words, folder=folder, given=_lines(old), variables=LITERAL)
     except GitFailed as error:
         raise _told(error) from error
     for path in touched:
