@@ -75,3 +75,8 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse_value=datetime.fromisoformat,
     ),
 }
+
+
+def as_given(value: Any) -> Any:
+    """JSON as a client gave it: the service refuses what is not of its kind."""
+    return value

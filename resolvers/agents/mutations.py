@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 from strawberry.scalars import JSON
@@ -16,7 +16,7 @@ from resolvers.access import Access, mutation
 from resolvers.agents.types import Agent, AgentSettings, EnrolledAgent, agent, enrolled
 from resolvers.context import Context
 from resolvers.node import Id, IfVersion
-from resolvers.scalars import Duration
+from resolvers.scalars import Duration, as_given
 
 WRITE = Access(scope=Scope.AGENTS, kind=Kind.WRITE)
 ADMIN = Access(scope=Scope.AGENTS, kind=Kind.ADMIN)
@@ -70,7 +70,7 @@ class AgentMutations:
         record, credential = info.context.agents.enrol(
             input.name,
             description=input.description or "",
-            metadata=_object(input.metadata),
+            metadata=as_given(input.metadata),
             scopes=unlimited(input.scopes),
         )
         return enrolled(agent(record), credential)
@@ -87,7 +87,7 @@ class AgentMutations:
             id,
             name=input.name,
             description=input.description,
-            metadata=_object(input.metadata),
+            metadata=as_given(input.metadata),
             scopes=input.scopes,
             expected_version=if_version,
         )
@@ -130,8 +130,3 @@ class AgentMutations:
         context = info.context
         context.agents.set_enabled(enabled)
         return AgentSettings(id=strawberry.ID(context.require_actor().organization_id), enabled=enabled)
-
-
-def _object(value: Any) -> Any:
-    """The JSON that was given; the service refuses what is no object."""
-    return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 from strawberry.scalars import JSON
@@ -13,6 +13,7 @@ from app.workspaces.service import EMPTY
 from resolvers.access import Access, mutation
 from resolvers.context import Context
 from resolvers.node import Id, IfVersion
+from resolvers.scalars import as_given
 from resolvers.workspaces.types import Session, Workspace, session, workspace
 
 WRITE = Access(scope=Scope.WORKSPACES, kind=Kind.WRITE)
@@ -63,7 +64,7 @@ class WorkspaceMutations:
             description=input.description or "",
             default_branch=input.default_branch or "main",
             template_id=input.template or EMPTY,
-            settings=_object(input.settings),
+            settings=as_given(input.settings),
         )
         return workspace(made)
 
@@ -80,7 +81,7 @@ class WorkspaceMutations:
             name=input.name,
             description=input.description,
             default_branch=input.default_branch,
-            settings=_object(input.settings),
+            settings=as_given(input.settings),
             expected_version=if_version,
         )
         return workspace(changed)
@@ -111,8 +112,3 @@ class WorkspaceMutations:
     )
     async def delete_session(self, info: Info[Context, None], id: Id) -> Session:
         return session(await info.context.sessions.delete(id))
-
-
-def _object(value: Any) -> Any:
-    """The JSON that was given; the service refuses what is no object."""
-    return value
