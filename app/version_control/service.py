@@ -15,6 +15,7 @@ from app.database.unit_of_work import UnitOfWork
 from app.git import diffs, history, worktrees
 from app.git.diffs import FileDiff, FileStatus
 from app.git.history import Commit
+from app.git.looking import changes, looking
 from app.git.paths import check_path
 from app.workspaces.authors import author
 from app.workspaces.service import WorkspaceParts
@@ -122,7 +123,7 @@ class VersionControl:
         paths = [check_path(path)] if path else []
         files = await diffs.changed_files(copy.repository.folder, *states, paths=paths)
         page, cursor = _page(files, first, after)
-        await diffs.fill(copy.repository.folder, page, *states, context=context)
+        page = await diffs.with_hunks(copy.repository.folder, page, *states, context=context)
         return Diff(begin, end, page, len(files), cursor)
 
     async def working_copy_diff(
@@ -130,16 +131,15 @@ class VersionControl:
     ) -> Diff:
         """What differs between the last commit and the working copy, untracked files included."""
         copy = await self.sessions.working_copy(session_id)
-        async with worktrees.with_untracked(copy.folder) as variables:
-            files = await diffs.changed_files(copy.folder, "HEAD", variables=variables)
-            page, cursor = _page(files, first, after)
-            await diffs.fill(copy.folder, page, "HEAD", context=context, variables=variables)
-        return Diff(await worktrees.head(copy.folder), None, page, len(files), cursor)
+        async with looking(copy.folder) as look:
+            page, cursor = _page(look.files, first, after)
+            page = await look.with_hunks(page, context)
+            return Diff(look.commit, None, page, len(look.files), cursor)
 
     async def suggested_message(self, session_id: str) -> str:
         """A message for a commit of all changes, from what changed; raises `NothingToCommit`."""
         copy = await self.sessions.working_copy(session_id)
-        changed = await worktrees.changes(copy.folder)
+        changed = await changes(copy.folder)
         if not changed:
             raise worktrees.NothingToCommit()
         return message_for(changed)
