@@ -33,7 +33,10 @@ from resolvers.http import GraphQLEndpoint
 from resolvers.schema import build_schema
 from rest_compat.chat import ChatRoutes
 from rest_compat.downloads import Download
+from rest_compat.entrance import Entrance
 from rest_compat.git_http import PREFIX, GitHttp
+from rest_compat.language_server_files import LanguageServerFiles
+from rest_compat.language_servers import LanguageServerSocket, WatchSocket
 from rest_compat.recordings import recording
 from rest_compat.routes import MethodNotAllowed
 from rest_compat.service import RestService, failure, not_found
@@ -125,9 +128,19 @@ def _pages(
             Route("/", _front, methods=["GET"]),
             Route("/docs", page_endpoint("api.html"), methods=["GET"]),
         ]
-    sockets = TerminalSocket(authentication.context, settings.allowed_origins)
-    terminals = [WebSocketRoute(f"{prefix}/ws/terminal", sockets.serve) for prefix in _PREFIXES]
-    return Starlette(routes=[*routes, *terminals], exception_handlers={HTTPException: _http_error})
+    files = LanguageServerFiles(authentication.context)
+    routes += [Route(f"{prefix}/lsp-fs", files.answer, methods=["GET"]) for prefix in _PREFIXES]
+    sockets = _sockets(Entrance(authentication.context, settings.allowed_origins))
+    return Starlette(routes=[*routes, *sockets], exception_handlers={HTTPException: _http_error})
+
+
+def _sockets(entrance: Entrance) -> list[WebSocketRoute]:
+    served = {
+        "terminal": TerminalSocket(entrance).serve,
+        "lsp": LanguageServerSocket(entrance).serve,
+        "lsp-fs-watch": WatchSocket(entrance).serve,
+    }
+    return [WebSocketRoute(f"{prefix}/ws/{name}", serve) for prefix in _PREFIXES for name, serve in served.items()]
 
 
 def _billing_webhook(product: Product) -> Webhook:

@@ -35,6 +35,7 @@ from app.federation.service import Federation, FederationParts
 from app.files.service import Files
 from app.identity.service import Identity
 from app.integrations.service import Connections, IntegrationParts
+from app.language_servers.service import LanguageServerParts, LanguageServers
 from app.limits.quotas import Admission
 from app.limits.service import Limits
 from app.members.service import Members
@@ -89,6 +90,7 @@ class Product:
     automations: AutomationParts
     workspaces: WorkspaceParts
     terminals: TerminalParts
+    language_servers: LanguageServerParts
     uploads: UploadParts
     assistant: AssistantParts
     #: How many requests this server has answered.
@@ -226,6 +228,11 @@ class Context:
     def terminals(self) -> Terminals:
         """The organization's terminals."""
         return Terminals(self.work, self.require_actor(), self.product.terminals)
+
+    @cached_property
+    def language_servers(self) -> LanguageServers:
+        """The language servers of the organization's sessions."""
+        return LanguageServers(self.work, self.require_actor(), self.product.language_servers)
 
     @cached_property
     def agents(self) -> Agents:
