@@ -27,6 +27,9 @@ from resolvers.plans.variables import coercer
 MOST_VARIANTS = 8
 
 
+_NO_VARIABLES = VariableValues({}, {})
+
+
 class Operation:
     """Parsed and validated before; planned when it is first run, once for each set of conditions.
 
@@ -48,12 +51,19 @@ class Operation:
         }
         self.coerce = coercer(schema, self.node)
         self.conditions = conditions(schema, self.node, self.fragments)
+        #: For those who run it: what they have found out once and for all.
+        self.kept: dict[str, Any] = {}
         self._variants: dict[tuple[bool, ...], Plan | Unsupported] = {}
 
     @property
     def is_subscription(self) -> bool:
         """Whether it has many answers."""
         return self.node.operation is OperationType.SUBSCRIPTION
+
+    @property
+    def size(self) -> int:
+        """The fields of its plans."""
+        return sum(len(plan.fields) for plan in self._variants.values() if isinstance(plan, Plan))
 
     def plan(self, variables: VariableValues) -> Plan:
         """The plan for these values of the conditions. Raises `Unsupported`."""
@@ -79,6 +89,15 @@ class Operation:
             made = Unsupported("too deep")
         self._variants[key] = made
         return made
+
+    def check(self, sent: Mapping[str, Any]) -> None:
+        """Raises `Unsupported` where graphql-core has to run it with these variables."""
+        if self.conditions:
+            variables = self.coerce(sent)
+            if not isinstance(variables, list):
+                self.plan(variables)
+        else:
+            self.plan(_NO_VARIABLES)
 
     async def execute(self, sent: Mapping[str, Any], context: Any, root: Any = None) -> ExecutionResult:
         """The answer to a query or mutation. Raises `Unsupported`."""

@@ -27,7 +27,7 @@ from resolvers.plans.refusal import Unsupported
 from resolvers.plans.sources import is_dispatched_by_class, origin_of
 
 #: Fields of a plan at most, counted once for each type that they can be of: a client writes the document.
-MOST_FIELDS = 5_000
+MOST_FIELDS = 2_000
 _INCREMENTAL = frozenset({"defer", "stream"})
 _CONDITIONAL = frozenset({"skip", "include"})
 
