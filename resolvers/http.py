@@ -27,6 +27,7 @@ from resolvers.budgets import take
 from resolvers.context import Context
 from resolvers.rate_headers import rate_headers
 from resolvers.schema import SoundstageSchema
+from resolvers.trusted import filled
 
 RESPONSE_TYPE = "application/graphql-response+json"
 #: A syntax error, an unknown field, a variable of the wrong type: nothing was executed.
@@ -127,6 +128,17 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         found = orjson.loads(data)
         if not isinstance(found, dict | list):
             raise InvalidRequest("A GraphQL request is a JSON object, and so are its variables and extensions.")
+        return self._with_documents(found)
+
+    def _with_documents(self, found: Any) -> Any:
+        """With the texts of the documents that are named: of one request, a batch, or a WebSocket's message."""
+        plans = self.schema.plans  # type: ignore[attr-defined]
+        if isinstance(found, list):
+            return [filled(each, plans) for each in found]
+        if "type" not in found or "payload" not in found:
+            return filled(found, plans)
+        with suppress(InvalidRequest):  # the operation is refused for having no document, the connection goes on
+            return {**found, "payload": filled(found["payload"], plans)}
         return found
 
     async def render_graphql_ide(self, request: Request) -> Response:
