@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import aclosing
+from functools import cache, cached_property
 from typing import Any
 
 import strawberry
@@ -12,6 +13,7 @@ from strawberry.extensions import AddValidationRules, MaxTokensLimiter, SchemaEx
 from strawberry.extensions.directives import DirectivesExtension, DirectivesExtensionSync
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult, Info
+from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from resolvers.access import node_query
@@ -40,7 +42,7 @@ from resolvers.environments.mutations import EnvironmentMutations
 from resolvers.environments.queries import EnvironmentQueries
 from resolvers.environments.subscriptions import EnvironmentSubscriptions
 from resolvers.environments.types import Environment
-from resolvers.errors import ClientErrors
+from resolvers.errors import ClientErrors, shown
 from resolvers.federation.mutations import FederationMutations
 from resolvers.federation.queries import FederationQueries
 from resolvers.federation.types import FederationProvider
@@ -62,6 +64,9 @@ from resolvers.node import Id, Node
 from resolvers.nodes import BY_PREFIX, node
 from resolvers.organization.mutations import OrganizationMutations
 from resolvers.organization.queries import OrganizationQueries
+from resolvers.plans.operation import Prepared
+from resolvers.plans.refusal import Unsupported
+from resolvers.plans.store import Store
 from resolvers.policies.mutations import PolicyMutations
 from resolvers.policies.queries import PolicyQueries
 from resolvers.policies.subscriptions import PolicySubscriptions
@@ -70,6 +75,7 @@ from resolvers.pull_requests.mutations import PullRequestMutations
 from resolvers.pull_requests.queries import PullRequestQueries
 from resolvers.pull_requests.types import PullRequest
 from resolvers.rest_directive import rest
+from resolvers.running import run, stream
 from resolvers.scalars import SCALARS
 from resolvers.sign_in.mutations import SignInMutations
 from resolvers.sign_in.queries import SignInQueries
@@ -88,6 +94,7 @@ from resolvers.terminals.subscriptions import TerminalSubscriptions
 from resolvers.terminals.types import Terminal
 from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
+from resolvers.trusted import DocumentNotTrusted
 from resolvers.uploads.queries import UploadQueries
 from resolvers.uploads.types import Upload
 from resolvers.version_control.mutations import VersionControlMutations
@@ -189,6 +196,9 @@ class FreshContext(SchemaExtension):
         yield
 
 
+_ONE_ANSWER = frozenset({OperationType.QUERY, OperationType.MUTATION})
+
+
 class SoundstageSchema(strawberry.Schema):
     """The one way in: GraphQL and every REST route run their operations by `execute` and `stream`.
 
@@ -197,6 +207,26 @@ class SoundstageSchema(strawberry.Schema):
 
     def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
         return [extension for extension in super().get_extensions(sync) if not isinstance(extension, _DIRECTIVES)]
+
+    @cached_property
+    def plans(self) -> Store:
+        """The operations that are known."""
+        return Store(self._schema)
+
+    def known(self, query: Any, name: Any, sent: Any) -> Prepared | None:
+        """A known operation with these variables, where it can be run by its plan."""
+        if type(query) is not str or (name is not None and type(name) is not str):
+            return None  # what is wrong with it is told elsewhere
+        if sent is not None and type(sent) is not dict:
+            return None
+        operation = self.plans.find(query, name)
+        if operation is None:
+            return None
+        try:
+            return operation.prepare(sent or {})
+        except Unsupported as refused:
+            self.plans.refused(refused.reason)
+            return None
 
     async def execute(
         self,
@@ -209,16 +239,67 @@ class SoundstageSchema(strawberry.Schema):
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
         """One answer to one operation; a subscription has many, and takes `stream`."""
-        allowed = set(allowed_operation_types or OperationType) - {OperationType.SUBSCRIPTION}
-        return await super().execute(
+        allowed = _ONE_ANSWER if allowed_operation_types is None else {*allowed_operation_types} & _ONE_ANSWER
+        known = self.known(query, operation_name, variable_values)
+        if known is not None and context_value is not None and known.operation.type in allowed:
+            return await run(known, context_value)
+        if not self.plans.trusts(query):
+            return _not_trusted(context_value)
+        result = await super().execute(
             query, variable_values, context_value, root_value, operation_name, allowed, operation_extensions
         )
+        if query and not isinstance(result, PreExecutionError):
+            self.plans.seen(query, operation_name)
+        return result
+
+    async def stream(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+    ) -> Any:
+        """The answers to an operation, one after another."""
+        known = self.known(query, operation_name, variable_values)
+        if known is not None and context_value is not None:
+            return stream(known, context_value)
+        if not self.plans.trusts(query):
+            return _one(_not_trusted(context_value))
+        results = await super().stream(
+            query,
+            variable_values,
+            context_value,
+            root_value,
+            operation_name,
+            operation_extensions,
+            allowed_operation_types,
+        )
+        return self._noting(results, query, operation_name)
+
+    async def _noting(self, results: Any, query: str | None, name: str | None) -> AsyncGenerator[Any, None]:
+        async with aclosing(results):
+            async for result in results:
+                if query and not isinstance(result, PreExecutionError):
+                    self.plans.seen(query, name)
+                yield result
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Nothing: `ClientErrors` logs what is a defect, and only that."""
 
 
 _DIRECTIVES = (DirectivesExtension, DirectivesExtensionSync)
+
+
+def _not_trusted(context: Any) -> ExecutionResult:
+    refused = DocumentNotTrusted()
+    return PreExecutionError(data=None, errors=shown([GraphQLError(refused.message, original_error=refused)], context))
+
+
+async def _one(result: ExecutionResult) -> AsyncGenerator[ExecutionResult, None]:
+    yield result
 
 
 #: Documents kept parsed and validated.
@@ -255,8 +336,22 @@ _NODES: list[type] = [
 
 
 @cache
-def build_schema(*, production: bool = False) -> SoundstageSchema:
-    """The schema as it is served; without introspection in production."""
+def build_schema(*, production: bool = False, only_trusted: bool = False) -> SoundstageSchema:
+    """The schema as it is served; without introspection in production, and if told so for our own documents alone."""
+    made = schema_of(Query, Mutation, Subscription, types=_NODES, production=production)
+    made.plans.only_own = only_trusted
+    return made
+
+
+def schema_of(
+    query: type,
+    mutation: type | None = None,
+    subscription: type | None = None,
+    *,
+    types: Iterable[type] = (),
+    production: bool = False,
+) -> SoundstageSchema:
+    """A schema with all that holds for ours: limits, budgets, codes of errors, compiled operations."""
     rules: list[type[ASTValidationRule]] = [Limits, *([NoSchemaIntrospectionCustomRule] if production else [])]
     extensions: list[type[SchemaExtension] | Callable[[], SchemaExtension]] = [
         lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),
@@ -269,10 +364,10 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
         Budgets,
     ]
     return SoundstageSchema(
-        query=Query,
-        mutation=Mutation,
-        subscription=Subscription,
-        types=_NODES,
+        query=query,
+        mutation=mutation,
+        subscription=subscription,
+        types=list(types),
         directives=[rest],
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),
