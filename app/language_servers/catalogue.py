@@ -26,7 +26,7 @@ class Known:
 
     def find(self) -> str | None:
         """Where its program is: on the PATH, else beside the interpreter."""
-        beside = Path(sys.executable).with_name(self.program)
+        beside = Path(sys.executable).parent / self.program
         return shutil.which(self.program) or (str(beside) if beside.is_file() else None)
 
     def command(self) -> list[str]:

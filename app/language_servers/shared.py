@@ -196,6 +196,8 @@ class SharedServer:
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._running.wait()
+                if self.failed is not None:
+                    raise self.failed
                 self._result = await self._request("initialize", self._given)
         except (TimeoutError, LanguageServerFailed) as error:
             if self._process is not None:
@@ -230,6 +232,9 @@ class SharedServer:
         try:
             while self.failed is None:
                 await self._run()
+        except Exception:
+            log.exception("language_server.defect", server=self.known.name)
+            self._fail("a defect of Soundstage ended it")
         finally:
             self._ready.clear()
             if self._process is not None:
@@ -292,7 +297,8 @@ class SharedServer:
                 future.set_exception(self.failed)
         for viewer in self.viewers:
             viewer.cut(self.failed)
-        self._ready.set()  # so that nobody waits any more
+        self._running.set()  # so that nobody waits any more
+        self._ready.set()
         log.warning("language_server.failed", server=self.known.name, reason=reason)
 
     def _tell_viewers(self, text: str) -> None:
