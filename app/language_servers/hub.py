@@ -52,7 +52,8 @@ class Hub:
     def __init__(self, data: Path, watchers: Watchers, most: int, idle_seconds: float) -> None:
         self._data, self._watchers, self._most, self._idle = data, watchers, most, idle_seconds
         self._entries: dict[tuple[str, str], _Entry] = {}
-        self._turn = asyncio.Lock()
+        #: Servers that are being stopped: nobody waits for them.
+        self._ending: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
         self._isolator = Isolator(data, _never)
 
@@ -61,19 +62,18 @@ class Hub:
         entry = self._entries.get((session_id, name))
         return entry.server if entry else None
 
-    async def server(self, place: Place, known: Known) -> SharedServer:
+    def server(self, place: Place, known: Known) -> SharedServer:
         """The session's server, started if there is none, or it has failed; raises `TooManyLanguageServers`."""
         key = (place.session.id, known.name)
-        async with self._turn:
-            entry = self._entries.get(key)
-            if entry is not None and entry.server.failed is None:
-                return entry.server
-            if entry is not None:
-                await self._stop(key)
-            await self._make_room(place.session.organization_id)
-            self._entries[key] = entry = self._entry(place, known)
-            if self._sweeper is None:
-                self._sweeper = asyncio.create_task(self._sweep())
+        entry = self._entries.get(key)
+        if entry is not None and entry.server.failed is None:
+            return entry.server
+        if entry is not None:
+            self._stop(key)
+        self._make_room(place.session.organization_id)
+        self._entries[key] = entry = self._entry(place, known)
+        if self._sweeper is None:
+            self._sweeper = asyncio.create_task(self._sweep())
         return entry.server
 
     def _entry(self, place: Place, known: Known) -> _Entry:
@@ -106,7 +106,7 @@ class Hub:
             else:
                 await server.changed([(change.path, _KINDS[change.kind]) for change in batch.changes])
 
-    async def _make_room(self, organization_id: str) -> None:
+    def _make_room(self, organization_id: str) -> None:
         """An idle server goes for a new one; raises `TooManyLanguageServers` where all are used."""
         mine = [key for key, entry in self._entries.items() if entry.place.session.organization_id == organization_id]
         if len(mine) < self._most:
@@ -114,32 +114,37 @@ class Hub:
         idle = [key for key in mine if not self._entries[key].server.viewers]
         if not idle:
             raise TooManyLanguageServers(f"{len(mine)} language servers run, as many as the organization may have.")
-        await self._stop(min(idle, key=lambda key: self._entries[key].server.idle_since))
+        self._stop(min(idle, key=lambda key: self._entries[key].server.idle_since))
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(min(LOOK_SECONDS, max(self._idle / 4, 0.05)))
-            async with self._turn:
-                for key, entry in list(self._entries.items()):
-                    if not entry.place.folder.is_dir():
-                        await self._stop(key, SessionGone())
-                    elif not entry.server.viewers and time.monotonic() - entry.server.idle_since > self._idle:
-                        await self._stop(key)
+            for key, entry in list(self._entries.items()):
+                if not entry.place.folder.is_dir():
+                    self._stop(key, SessionGone())
+                elif not entry.server.viewers and time.monotonic() - entry.server.idle_since > self._idle:
+                    self._stop(key)
 
-    async def _stop(self, key: tuple[str, str], error: SoundstageError | None = None) -> None:
-        entry = self._entries.pop(key)
-        entry.watch.cancel()
-        await asyncio.gather(entry.watch, return_exceptions=True)
-        await entry.server.close(error)
-        await asyncio.to_thread(shutil.rmtree, entry.temporary, ignore_errors=True)
+    def _stop(self, key: tuple[str, str], error: SoundstageError | None = None) -> None:
+        task = asyncio.create_task(_end(self._entries.pop(key), error))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
         """Ends them all."""
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        async with self._turn:
-            await asyncio.gather(*(self._stop(key) for key in list(self._entries)))
+        for key in list(self._entries):
+            self._stop(key)
+        await asyncio.gather(*self._ending)
+
+
+async def _end(entry: _Entry, error: SoundstageError | None) -> None:
+    entry.watch.cancel()
+    await asyncio.gather(entry.watch, return_exceptions=True)
+    await entry.server.close(error)
+    await asyncio.to_thread(shutil.rmtree, entry.temporary, ignore_errors=True)
 
 
 async def _never(command: Sequence[str]) -> int | None:

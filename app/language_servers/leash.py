@@ -18,6 +18,8 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 #: It gives way to the API server.
 _NICENESS = 5
 _PATIENCE_SECONDS = 5.0
+#: Private memory of each of its processes.
+_LARGEST_DATA = 4 * 1024**3
 
 
 def main() -> int:
@@ -32,6 +34,7 @@ def main() -> int:
         return 143
     os.nice(_NICENESS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (_LARGEST_DATA, _LARGEST_DATA))
     try:
         child = os.posix_spawnp(command[0], command, os.environ, setsigdef=[signal.SIGTERM, signal.SIGPIPE])
         for number in (0, 1, 2):

@@ -85,7 +85,7 @@ class LanguageServers:
         copy = await self.working_copy(session_id)
         known = choose(language, name)
         isolation = self.parts.isolation or (await self.parts.engine.capabilities()).isolation[0]
-        return await self.parts.hub.server(Place(copy.session, copy.folder, isolation), known)
+        return self.parts.hub.server(Place(copy.session, copy.folder, isolation), known)
 
     async def working_copy(self, session_id: str) -> WorkingCopy:
         """Where the session's files are; raises `SessionNotFound`."""

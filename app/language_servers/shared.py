@@ -179,13 +179,14 @@ class SharedServer:
 
     async def close(self, error: SoundstageError | None = None) -> None:
         """Ends the server and its viewers, with an error or without."""
+        self.failed = self.failed or LanguageServerFailed(f"{self.known.name} was stopped. Connect again.")
         for viewer in self.viewers:
             viewer.cut(error)
         with suppress(TimeoutError, LanguageServerFailed, Stuck):
             async with asyncio.timeout(STOP_SECONDS):
                 if self._ready.is_set() and self._process is not None:
                     await self._request("shutdown", None)
-                    await self.tell(notification("exit", None))
+                    await self._send(notification("exit", None))
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 

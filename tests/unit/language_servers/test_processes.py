@@ -122,7 +122,7 @@ async def test_a_server_sees_its_session_and_no_more_of_the_data(
     hub = Hub(data, Watchers(), 1, 60.0)
     session: Any = SimpleNamespace(id="ses_1", organization_id="org_1")
     try:
-        server = await hub.server(Place(session, folder, level), spy)
+        server = hub.server(Place(session, folder, level), spy)
         found = await server.initialize(server.join(), {"capabilities": {}})
     finally:
         await hub.close()
