@@ -249,6 +249,25 @@ async def test_a_viewer_that_does_not_read_gets_a_rescan(shared: Served, monkeyp
         await slow.aclose()
 
 
+async def test_a_browser_watches_with_a_ticket(shared: Served) -> None:
+    session, folder = await session_with_code(shared, shared)
+    reader = await shared.as_(Role.VIEWER)
+    asked = """mutation ($id: ID!) {
+      createLanguageServerTicket(sessionId: $id, origin: "http://soundstage.test") { ticket watchPath }
+    }"""
+    made = (await reader.data(asked, {"id": session}))["createLanguageServerTicket"]
+    path, _, query = made["watchPath"].partition("?")
+    offered = ["soundstage.watch.v1", f"ticket.{made['ticket']}"]
+    headers = {"origin": "http://soundstage.test", "host": "soundstage.test"}
+
+    async with connected(shared.product.app, path, query=query, subprotocols=offered, headers=headers) as socket:
+        watch = Watch(socket, await socket.next(15))
+        (folder / "new").write_text("1")
+        await watch.until(("new", "created"))
+
+    assert socket.subprotocol == "soundstage.watch.v1"
+
+
 async def test_a_deleted_session_ends_the_watch(serve: Callable[..., Awaitable[Served]]) -> None:
     server = await serve()
     session = await new_session(server, "gone")
