@@ -22,6 +22,8 @@ JSON = (b"content-type", b"application/json")
 #: Where a scope has what takes a whole answer. It says whether it did.
 WHOLE = "soundstage.whole"
 Whole = Callable[["Answer"], bool]
+#: Where a WebSocket's scope has what takes a whole text frame. It says whether it did.
+TEXT = "soundstage.text"
 
 
 class Headers:
