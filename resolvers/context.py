@@ -46,6 +46,7 @@ from app.policies.governance import Governance, PolicyParts
 from app.policies.service import Policies
 from app.pull_requests.reviews import Reviews
 from app.pull_requests.service import PullRequests
+from app.services.service import ServiceParts, Services
 from app.sign_in.account import OwnAccount
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.service import SignIn
@@ -196,6 +197,12 @@ class Context:
     def sessions(self) -> Sessions:
         """The organization's sessions."""
         return Sessions(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def services(self) -> Services:
+        """The services of the organization's sessions."""
+        product = self.product
+        return Services(self.work, self.require_actor(), ServiceParts(product.workspaces, product.environments))
 
     @cached_property
     def pull_requests(self) -> PullRequests:

@@ -69,6 +69,9 @@ from resolvers.pull_requests.queries import PullRequestQueries
 from resolvers.pull_requests.types import PullRequest
 from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
+from resolvers.services.mutations import ServiceMutations
+from resolvers.services.queries import ServiceQueries
+from resolvers.services.types import SessionService
 from resolvers.sign_in.mutations import SignInMutations
 from resolvers.sign_in.queries import SignInQueries
 from resolvers.skills.mutations import SkillMutations
@@ -115,6 +118,7 @@ class Query(
     OrganizationQueries,
     PolicyQueries,
     PullRequestQueries,
+    ServiceQueries,
     SignInQueries,
     SkillQueries,
     SsoQueries,
@@ -150,6 +154,7 @@ class Mutation(
     OrganizationMutations,
     PolicyMutations,
     PullRequestMutations,
+    ServiceMutations,
     SignInMutations,
     SkillMutations,
     SsoMutations,
@@ -239,6 +244,7 @@ _NODES: list[type] = [
     Organization,
     Policy,
     PullRequest,
+    SessionService,
     Session,
     Skill,
     Task,

@@ -61,6 +61,12 @@ class Environment(Record):
     secrets: str
     engine: str
     isolation: Isolation = Field(sa_type=Choice(Isolation))
+    #: The session whose services these are; None for an environment of its own.
+    session_id: str | None = None
+    #: The folder that its services work in and may write to, relative to the data directory; empty for one of its own.
+    folder: str = ""
+    #: Further paths in the data directory that its services may read.
+    reads: list[str] = Field(default_factory=list, sa_type=Json)
 
     desired: Desired = Field(sa_type=Choice(Desired))
     #: Raised by each change of what is wanted; guards users' changes against each other.

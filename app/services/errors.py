@@ -1,0 +1,39 @@
+"""What can be wrong with the services of a session."""
+
+from __future__ import annotations
+
+from app.core.errors import Conflict, NotFound, Unprocessable
+
+
+class ServiceNotFound(NotFound):
+    """The session has no service with this id."""
+
+
+class ServiceNameTaken(Conflict):
+    """The session has a service of this name. Choose another name."""
+
+    code = "SERVICE_NAME_TAKEN"
+
+
+class ServiceNeeded(Conflict):
+    """Another service of the session needs this one. Change that one first."""
+
+    code = "SERVICE_NEEDED"
+
+
+class BadService(Unprocessable):
+    """The service is not valid."""
+
+    code = "BAD_SERVICE"
+
+
+class BadOrder(Unprocessable):
+    """The order has to name each service of the session exactly once."""
+
+    code = "BAD_ORDER"
+
+
+class NoDatabase(NotFound):
+    """The service has no `database` block: it does not say how its database is reached."""
+
+    code = "NO_DATABASE"
