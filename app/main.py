@@ -33,6 +33,7 @@ from app.core.vault import Vault
 from app.database.changes import Database
 from app.database.migrate import migrate_postgres, migrate_sqlite
 from app.database.sqlite import SqliteDatabase
+from app.database_console.service import ConsoleParts
 from app.engines.base import Engine
 from app.engines.process import ProcessEngine
 from app.environments.lifecycle import Lifecycle
@@ -52,6 +53,7 @@ from app.observability.tracing import Tracing, tracing
 from app.outbox.postman import Postman
 from app.policies import governance
 from app.policies.governance import PolicyParts
+from app.services.service import ServiceParts
 from app.settings import Settings
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.sessions import forget_old as forget_old_sessions
@@ -198,6 +200,7 @@ class Server:
             self.terminals,
             self.uploads,
             self._assistant(vault, environments, policies),
+            self._database_console(environments),
             lambda: self.metrics.answered,
             production=self.settings.production,
         )
@@ -251,6 +254,12 @@ class Server:
             builtin_drafts(),
             self.settings.allow_private_models,
         )
+
+    def _database_console(self, environments: Parts) -> ConsoleParts:
+        settings = self.settings
+        own = () if settings.database_url else (settings.sqlite_path.absolute(),)
+        services = ServiceParts(self.workspaces, environments)
+        return ConsoleParts(services, self.database, own, settings.allow_private_databases)
 
     def _sso(self, vault: Vault) -> SsoParts:
         providers = Providers(allow_private=self.settings.allow_private_providers)

@@ -80,6 +80,11 @@ class Settings(BaseSettings):
     allow_private_models: bool = Field(
         default=False, description="Lets the endpoints of language models be at private and loopback addresses."
     )
+    allow_private_databases: bool = Field(
+        default=False,
+        description="Lets the databases of sessions be at private and loopback addresses, beyond the ports of the "
+        "session's own services.",
+    )
     billing_provider: ProviderKind = Field(
         default=ProviderKind.DEVELOPMENT,
         description="Who sells plans: `stripe`, or `development`, where payments are simulated and cost nothing.",

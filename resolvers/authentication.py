@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
 from app.agents.service import authenticate_agent
 from app.core.errors import Forbidden, SoundstageError
@@ -43,6 +43,7 @@ class Authentication:
             client=Client(address, connection.headers.get("user-agent", "")),
             cookie=connection.cookies.get(SESSION_COOKIE),
             transaction=connection.cookies.get(SSO_COOKIE),
+            gone=_gone(connection) if isinstance(connection, Request) else None,
         )
         token = bearer_of(connection)
         if token is not None:
@@ -76,3 +77,11 @@ class Authentication:
             context.actor = await authenticate_cookie(self.product.database, cookie)
         except SoundstageError as error:
             context.refused = error
+
+
+def _gone(request: Request) -> Callable[[], Awaitable[None]]:
+    async def wait() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    return wait

@@ -29,6 +29,7 @@ from app.core.errors import SoundstageError, Unauthorized
 from app.core.ids import new_id
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
+from app.database_console.service import ConsoleParts, DatabaseConsole
 from app.environments.models import UnitRecord
 from app.environments.service import Environments, Parts
 from app.federation.service import Federation, FederationParts
@@ -92,6 +93,7 @@ class Product:
     terminals: TerminalParts
     uploads: UploadParts
     assistant: AssistantParts
+    database_console: ConsoleParts
     #: How many requests this server has answered.
     answered: Callable[[], int]
     #: Introspection, GraphiQL and the API viewer are off in production.
@@ -126,6 +128,8 @@ class Context:
     audit_details: dict[str, Any] = field(default_factory=dict)
     #: Headers for the answer, beside those that every answer has: cookies, limits.
     response_headers: MutableHeaders = field(default_factory=MutableHeaders)
+    #: Waits until the client has left; to be called once the request's body is read. None for what is no request.
+    gone: Callable[[], Awaitable[None]] | None = None
     #: Whether it came in as GraphQL: then its cost is counted.
     by_graphql: bool = False
     #: Whether the client is told why a document does not fit the schema, which tells the schema's names.
@@ -203,6 +207,11 @@ class Context:
         """The services of the organization's sessions."""
         product = self.product
         return Services(self.work, self.require_actor(), ServiceParts(product.workspaces, product.environments))
+
+    @cached_property
+    def database_console(self) -> DatabaseConsole:
+        """The databases of the organization's sessions."""
+        return DatabaseConsole(self.work, self.require_actor(), self.product.database_console)
 
     @cached_property
     def pull_requests(self) -> PullRequests:

@@ -35,6 +35,8 @@ from resolvers.billing.mutations import BillingMutations
 from resolvers.billing.queries import BillingQueries
 from resolvers.budgets import Budgets
 from resolvers.context import Context
+from resolvers.database_console.mutations import DatabaseConsoleMutations
+from resolvers.database_console.queries import DatabaseConsoleQueries
 from resolvers.documents import Named, Parsed, Validated
 from resolvers.environments.mutations import EnvironmentMutations
 from resolvers.environments.queries import EnvironmentQueries
@@ -109,6 +111,7 @@ class Query(
     AuditQueries,
     AutomationQueries,
     BillingQueries,
+    DatabaseConsoleQueries,
     EnvironmentQueries,
     FederationQueries,
     FileQueries,
@@ -145,6 +148,7 @@ class Mutation(
     AuditMutations,
     AutomationMutations,
     BillingMutations,
+    DatabaseConsoleMutations,
     EnvironmentMutations,
     FederationMutations,
     FileMutations,

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.database_console.errors import AddressRefused, DatabaseUnreachable
-from app.database_console.models import Target
 from app.outbound.addresses import checked_address, is_public
 from app.outbound.errors import NameUnknown, PrivateAddress
+from app.services.models import DatabaseAccess
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Place:
         return context
 
 
-async def place_of(target: Target, own_ports: Container[int], *, allow_private: bool) -> Place:
+async def place_of(target: DatabaseAccess, own_ports: Container[int], *, allow_private: bool) -> Place:
     """Where a target is; raises `AddressRefused`, or `DatabaseUnreachable` where its name is nobody's."""
     if "/" in target.host or "," in target.host or not 0 < target.port < 65_536:
         raise AddressRefused("A database is at a name or an address, and at one port.")

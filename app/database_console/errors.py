@@ -65,12 +65,6 @@ class QueryNameTaken(Conflict):
     code = "QUERY_NAME_TAKEN"
 
 
-class QueryNotFound(NotFound):
-    """No statement of this name is running on this server."""
-
-    code = "QUERY_NOT_FOUND"
-
-
 class TooManyQueries(RateLimited):
     """As many statements as may are running. Wait until one ends, or cancel one."""
 

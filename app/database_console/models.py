@@ -179,29 +179,28 @@ class Selection:
     limit: int = 100
 
 
-class Engine(enum.StrEnum):
-    """What a database is of."""
+class Dialect(Protocol):
+    """How a database writes what differs between them."""
 
-    POSTGRESQL = "postgresql"
-    SQLITE = "sqlite"
+    def parameter(self, number: int, column: Column) -> str:
+        """A parameter that is compared with a column."""
 
+    def contains(self, column: str, number: int) -> str:
+        """Whether a column's text holds a parameter's."""
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """How a database is reached: never for an answer or a log."""
+    def starts_with(self, column: str, number: int) -> str:
+        """Whether a column's text begins with a parameter's."""
 
-    engine: Engine
-    host: str = ""
-    port: int = 0
-    database: str = ""
-    user: str = ""
-    password: str = field(default="", repr=False)
-    #: SQLite: a file of the session's working copy.
-    path: str = ""
+    def bound(self, value: str | int | float | bool) -> Any:
+        """A filter's value as the driver takes it."""
 
 
 class Driver(Protocol):
     """An open connection to a database, for one thing after the other."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the database writes what differs between them."""
 
     async def tables(self, schema: str | None, after: tuple[str, str] | None, limit: int) -> Page[Table]:
         """Tables and views by schema and name, without the system's own."""

@@ -18,9 +18,10 @@ from app.core.paging import Page
 from app.database_console import postgresql_catalogue as catalogue
 from app.database_console.addresses import Place
 from app.database_console.errors import DatabaseUnreachable, QueryFailed, QueryTimedOut, ReadOnly, ResultTooLarge
-from app.database_console.models import Bounds, Column, Cut, Result, ResultColumn, Statement, Table, Target
+from app.database_console.models import Bounds, Column, Cut, Result, ResultColumn, Statement, Table
 from app.database_console.statements import check_kind, check_text, first_word
 from app.database_console.values import Values
+from app.services.models import DatabaseAccess
 
 T = TypeVar("T")
 
@@ -133,7 +134,7 @@ class Postgresql:
 
 
 @asynccontextmanager
-async def connected(target: Target, place: Place) -> AsyncIterator[Postgresql]:
+async def connected(target: DatabaseAccess, place: Place) -> AsyncIterator[Postgresql]:
     """A connection that ends with the block; raises `DatabaseUnreachable`."""
     import asyncpg
 
@@ -152,7 +153,7 @@ async def connected(target: Target, place: Place) -> AsyncIterator[Postgresql]:
         await _end(connection)
 
 
-async def _connect(target: Target, place: Place) -> Any:
+async def _connect(target: DatabaseAccess, place: Place) -> Any:
     """Nothing is left to the environment of this process, which may hold the control plane's own password."""
     import asyncpg
 

@@ -22,8 +22,8 @@ _PAGE = f"""{_RELATIONS}
   AND ($1::text IS NULL OR n.nspname = $1)
   AND (n.nspname::text COLLATE "C", c.relname::text COLLATE "C") > ($2::text, $3::text)
 ORDER BY n.nspname::text COLLATE "C", c.relname::text COLLATE "C" LIMIT $4
-"""  # noqa: S608 - nothing of it is a client's
-_ONE = f"{_RELATIONS} AND n.nspname = $1 AND c.relname = $2"  # noqa: S608 - the same
+"""
+_ONE = f"{_RELATIONS} AND n.nspname = $1 AND c.relname = $2"
 _COLUMNS = """
 SELECT a.attrelid AS table, a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
        pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) AS cast,

@@ -5,12 +5,13 @@ Names come from the database's own catalogue, never from the client's text; valu
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from app.database_console.errors import BadSelection, ReadOnly, StatementRefused
-from app.database_console.models import Column, Filter, Operator, Order, Selection, Statement, Table
+from app.database_console.models import Column, Dialect, Filter, Operator, Order, Selection, Statement, Table
 
 LARGEST_PAGE, FURTHEST = 1_000, 1_000_000
 MOST_FILTERS, MOST_ORDERS, MOST_VALUES = 20, 5, 100
@@ -30,24 +31,9 @@ _SIGNS = {
     Operator.GREATER: ">",
     Operator.GREATER_OR_EQUAL: ">=",
 }
+_FILTER = re.compile(rf"(.+?):({'|'.join(Operator)})(?::(.*))?", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_]+")
 _SPACE = re.compile(r"(?:\s+|--[^\n\r]*|\(|;)+")
-
-
-class Dialect(Protocol):
-    """How a database writes what differs between them."""
-
-    def parameter(self, number: int, column: Column) -> str:
-        """A parameter that is compared with a column."""
-
-    def contains(self, column: str, number: int) -> str:
-        """Whether a column's text holds a parameter's."""
-
-    def starts_with(self, column: str, number: int) -> str:
-        """Whether a column's text begins with a parameter's."""
-
-    def bound(self, value: str | int | float | bool) -> Any:
-        """A filter's value as the driver takes it."""
 
 
 def quoted(name: str) -> str:
@@ -112,6 +98,36 @@ def select(table: Table, selection: Selection, dialect: Dialect) -> Statement:
         sql += " ORDER BY " + ", ".join(orders)
     # Whole numbers, checked above.
     return Statement(f"{sql} LIMIT {selection.limit + 1:d} OFFSET {selection.offset:d}", parameters)
+
+
+def parse_filter(text: str) -> Filter:
+    """`total:greater:100`, `id:one_of:1,2`, `name:one_of:["a,b", "c"]`, `note:is_null`; raises `BadSelection`."""
+    found = _FILTER.fullmatch(text)
+    if found is None:
+        raise BadSelection(
+            f"A filter is `column:operator:value`, not {text[:100]!r}. Operators: {', '.join(Operator)}."
+        )
+    column, operator, value = found[1], Operator(found[2]), found[3]
+    if value is None:
+        return Filter(column, operator)
+    return Filter(column, operator, _listed(value) if operator is Operator.ONE_OF else [value])
+
+
+def parse_order(text: str) -> Order:
+    """`name`, or `-name` for the largest first."""
+    return Order(text[1:], descending=True) if text.startswith("-") else Order(text)
+
+
+def _listed(value: str) -> list[str | int | float | bool]:
+    if not value.startswith("["):
+        return [*value.split(",")]
+    try:
+        listed = json.loads(value)
+    except ValueError as error:
+        raise BadSelection("`one_of` takes values with commas between them, or a JSON array.") from error
+    if not all(isinstance(each, str | int | float) for each in listed):
+        raise BadSelection("A filter's values are texts, numbers, true or false.")
+    return list(listed)
 
 
 def _check_page(selection: Selection) -> None:

@@ -26,7 +26,6 @@ from app.database_console.errors import (
 from app.database_console.models import (
     Bounds,
     Cut,
-    Engine,
     Filter,
     Operator,
     Order,
@@ -34,10 +33,10 @@ from app.database_console.models import (
     Selection,
     Statement,
     TableKind,
-    Target,
 )
 from app.database_console.postgresql import Postgresql, connected
 from app.database_console.statements import select
+from app.services.models import DatabaseAccess, DatabaseEngine
 from tests.support.postgres import PostgresServer
 
 pytestmark = pytest.mark.anyio
@@ -70,32 +69,34 @@ def server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-async def target(server: PostgresServer) -> AsyncIterator[Target]:
+async def target(server: PostgresServer) -> AsyncIterator[DatabaseAccess]:
     dsn = await server.create_database()
     name = dsn.rsplit("/", 1)[-1]
     connection = await asyncpg.connect(dsn)
     await connection.execute(SCHEMA)
     await connection.close()
-    yield Target(Engine.POSTGRESQL, "127.0.0.1", server.port, name, "postgres", server._password)
+    yield DatabaseAccess(DatabaseEngine.POSTGRESQL, "127.0.0.1", server.port, name, "postgres", server._password)
     await server.drop_database(name)
 
 
-def place(target: Target) -> Place:
+def place(target: DatabaseAccess) -> Place:
     return Place(target.host, target.port, target.host, public=False, loopback=True)
 
 
 @asynccontextmanager
-async def reading(target: Target) -> AsyncIterator[Postgresql]:
+async def reading(target: DatabaseAccess) -> AsyncIterator[Postgresql]:
     async with connected(target, place(target)) as made:
         yield made
 
 
-async def ask(target: Target, sql: str, *parameters: Any, write: bool = False, bounds: Bounds = BOUNDS) -> Result:
+async def ask(
+    target: DatabaseAccess, sql: str, *parameters: Any, write: bool = False, bounds: Bounds = BOUNDS
+) -> Result:
     async with reading(target) as database:
         return await database.run(Statement(sql, parameters, write), bounds)
 
 
-async def directly(server: PostgresServer, target: Target, sql: str) -> Any:
+async def directly(server: PostgresServer, target: DatabaseAccess, sql: str) -> Any:
     connection = await asyncpg.connect(server.dsn(target.database))
     try:
         return await connection.fetchval(sql)
@@ -135,21 +136,21 @@ async def directly(server: PostgresServer, target: Target, sql: str) -> Any:
         ("12::oid", "oid", 12),
     ],
 )
-async def test_values_are_json_and_types_are_told(target: Target, sql: str, type_: str, value: Any) -> None:
+async def test_values_are_json_and_types_are_told(target: DatabaseAccess, sql: str, type_: str, value: Any) -> None:
     found = await ask(target, f"SELECT {sql} AS it")
 
     assert [(column.name, column.type) for column in found.columns] == [("it", type_)]
     assert found.rows == [[value]]
 
 
-async def test_ranges_and_columns_of_one_name_are_told(target: Target) -> None:
+async def test_ranges_and_columns_of_one_name_are_told(target: DatabaseAccess) -> None:
     found = await ask(target, "SELECT int4range(1, 5) AS a, c AS a FROM shop.customers c WHERE id = 1")
 
     assert [column.name for column in found.columns] == ["a", "a"]
     assert found.rows == [["[1,5)", {"id": 1, "name": "Ada", "mood": "glad", "initials": "AL", "loud": "ADA"}]]
 
 
-async def test_tables_tell_columns_keys_and_indexes(target: Target) -> None:
+async def test_tables_tell_columns_keys_and_indexes(target: DatabaseAccess) -> None:
     async with reading(target) as database:
         page = await database.tables("shop", None, 2)
         rest = await database.tables(None, (page.items[-1].schema, page.items[-1].name), 10)
@@ -199,7 +200,9 @@ async def test_tables_tell_columns_keys_and_indexes(target: Target) -> None:
         ([Filter("name", Operator.EQUAL, ["' OR true --"])], []),
     ],
 )
-async def test_rows_are_filtered_by_typed_values(target: Target, filters: list[Filter], names: list[str]) -> None:
+async def test_rows_are_filtered_by_typed_values(
+    target: DatabaseAccess, filters: list[Filter], names: list[str]
+) -> None:
     async with reading(target) as database:
         table = await database.table("shop", "customers")
         found = await database.run(select(table, Selection(filters), database.dialect), BOUNDS)
@@ -207,7 +210,7 @@ async def test_rows_are_filtered_by_typed_values(target: Target, filters: list[F
     assert [row[1] for row in found.rows] == names
 
 
-async def test_pages_follow_the_order(target: Target) -> None:
+async def test_pages_follow_the_order(target: DatabaseAccess) -> None:
     async with reading(target) as database:
         table = await database.table("shop", 'or"ders')
         wanted = Selection(order=[Order("total", descending=True)], offset=1, limit=1)
@@ -220,7 +223,7 @@ async def test_pages_follow_the_order(target: Target) -> None:
 
 
 @pytest.mark.parametrize(("schema", "name"), [(None, "customers"), ("shop", "nothing"), ("pg_catalog", "pg_authid")])
-async def test_tables_that_are_not_there_are_told(target: Target, schema: str | None, name: str) -> None:
+async def test_tables_that_are_not_there_are_told(target: DatabaseAccess, schema: str | None, name: str) -> None:
     async with reading(target) as database:
         with pytest.raises(TableNotFound):
             await database.table(schema, name)
@@ -241,7 +244,7 @@ async def test_tables_that_are_not_there_are_told(target: Target, schema: str | 
         "TRUNCATE numbers",
     ],
 )
-async def test_a_reading_statement_changes_nothing(server: PostgresServer, target: Target, sql: str) -> None:
+async def test_a_reading_statement_changes_nothing(server: PostgresServer, target: DatabaseAccess, sql: str) -> None:
     with pytest.raises(ReadOnly):
         await ask(target, sql)
 
@@ -260,14 +263,14 @@ async def test_a_reading_statement_changes_nothing(server: PostgresServer, targe
         "BEGIN READ WRITE",
     ],
 )
-async def test_no_text_leaves_the_transaction(server: PostgresServer, target: Target, sql: str) -> None:
+async def test_no_text_leaves_the_transaction(server: PostgresServer, target: DatabaseAccess, sql: str) -> None:
     with pytest.raises((StatementRefused, QueryFailed)):
         await ask(target, sql)
 
     assert await directly(server, target, "SELECT count(*) FROM numbers") == 1000
 
 
-async def test_a_function_that_writes_is_held_back(server: PostgresServer, target: Target) -> None:
+async def test_a_function_that_writes_is_held_back(server: PostgresServer, target: DatabaseAccess) -> None:
     function = """CREATE FUNCTION sly() RETURNS int LANGUAGE plpgsql AS
         $$ BEGIN PERFORM set_config('transaction_read_only', 'off', false); DELETE FROM numbers; RETURN 1; END $$"""
     await directly(server, target, function)
@@ -278,7 +281,7 @@ async def test_a_function_that_writes_is_held_back(server: PostgresServer, targe
     assert await directly(server, target, "SELECT count(*) FROM numbers") == 1000
 
 
-async def test_a_writing_statement_tells_how_much_it_changed(server: PostgresServer, target: Target) -> None:
+async def test_a_writing_statement_tells_how_much_it_changed(server: PostgresServer, target: DatabaseAccess) -> None:
     deleted = await ask(target, "DELETE FROM numbers WHERE n > $1", 900, write=True)
     returned = await ask(
         target, "UPDATE numbers SET n = -n WHERE n < 10 RETURNING n", write=True, bounds=Bounds(5, 3, 100)
@@ -290,7 +293,7 @@ async def test_a_writing_statement_tells_how_much_it_changed(server: PostgresSer
     assert await directly(server, target, "SELECT count(*) FROM numbers WHERE n < 0") == 9
 
 
-async def test_a_failed_statement_says_what_postgresql_says(server: PostgresServer, target: Target) -> None:
+async def test_a_failed_statement_says_what_postgresql_says(server: PostgresServer, target: DatabaseAccess) -> None:
     with pytest.raises(QueryFailed, match='relation "nowhere" does not exist') as told:
         await ask(target, "SELECT * FROM nowhere")
     with pytest.raises(QueryFailed, match="duplicate key"):
@@ -325,7 +328,9 @@ async def until(server: PostgresServer, marker: str, wanted: int) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_a_statement_that_takes_too_long_is_ended_in_the_server(server: PostgresServer, target: Target) -> None:
+async def test_a_statement_that_takes_too_long_is_ended_in_the_server(
+    server: PostgresServer, target: DatabaseAccess
+) -> None:
     began = time.monotonic()
 
     with pytest.raises(QueryTimedOut):
@@ -338,7 +343,7 @@ async def test_a_statement_that_takes_too_long_is_ended_in_the_server(server: Po
     await until(server, "too-long", 0)
 
 
-async def test_leaving_ends_the_statement_in_the_server(server: PostgresServer, target: Target) -> None:
+async def test_leaving_ends_the_statement_in_the_server(server: PostgresServer, target: DatabaseAccess) -> None:
     asked = asyncio.create_task(ask(target, "SELECT pg_sleep(30), 'left-alone'", bounds=Bounds(60, 10, 1_000)))
     await until(server, "left-alone", 1)
 
@@ -348,7 +353,7 @@ async def test_leaving_ends_the_statement_in_the_server(server: PostgresServer, 
     await until(server, "left-alone", 0)
 
 
-async def test_rows_and_bytes_have_bounds(target: Target) -> None:
+async def test_rows_and_bytes_have_bounds(target: DatabaseAccess) -> None:
     rows = await ask(target, "SELECT generate_series(1, 100000000)", bounds=Bounds(5, 120, 1_000_000))
     octets = await ask(target, "SELECT repeat('x', 97) FROM numbers", bounds=Bounds(5, 1_000, 5_000))
 
@@ -356,16 +361,16 @@ async def test_rows_and_bytes_have_bounds(target: Target) -> None:
     assert (len(octets.rows), octets.cut) == (49, Cut.BYTES)
 
 
-async def test_a_giant_answer_ends_the_connection(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_giant_answer_ends_the_connection(target: DatabaseAccess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "MOST_RECEIVED", 1024 * 1024)
 
     with pytest.raises(ResultTooLarge):
         await ask(target, "SELECT repeat('x', 20000000)")
 
 
-async def test_a_wrong_password_and_a_dead_port_are_told_without_secrets(target: Target) -> None:
-    wrong = Target(target.engine, target.host, target.port, target.database, target.user, "not-the-password")
-    dead = Target(target.engine, "127.0.0.1", 1, "x", "y", "private-password")
+async def test_a_wrong_password_and_a_dead_port_are_told_without_secrets(target: DatabaseAccess) -> None:
+    wrong = DatabaseAccess(target.engine, target.host, target.port, target.database, target.user, "not-the-password")
+    dead = DatabaseAccess(target.engine, "127.0.0.1", 1, "x", "y", "private-password")
 
     for each in (wrong, dead):
         with pytest.raises(DatabaseUnreachable) as told:
@@ -375,20 +380,20 @@ async def test_a_wrong_password_and_a_dead_port_are_told_without_secrets(target:
 
 
 async def test_the_environment_of_this_process_gives_nothing(
-    server: PostgresServer, target: Target, monkeypatch: pytest.MonkeyPatch
+    server: PostgresServer, target: DatabaseAccess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGPASSWORD", server._password)
     monkeypatch.setenv("PGUSER", "postgres")
     monkeypatch.setenv("PGSERVICE", "")
 
     with pytest.raises(DatabaseUnreachable):
-        async with reading(Target(target.engine, target.host, target.port, target.database, "postgres", "")):
+        async with reading(DatabaseAccess(target.engine, target.host, target.port, target.database, "postgres", "")):
             pass
 
 
-async def test_the_server_tells_who_it_is_to_anybody(server: PostgresServer, target: Target) -> None:
+async def test_the_server_tells_who_it_is_to_anybody(server: PostgresServer, target: DatabaseAccess) -> None:
     await directly(server, target, "CREATE ROLE visitor LOGIN PASSWORD 'visitor'")
-    visitor = Target(target.engine, "localhost", target.port, target.database, "visitor", "visitor")
+    visitor = DatabaseAccess(target.engine, "localhost", target.port, target.database, "visitor", "visitor")
 
     async with reading(target) as one, reading(visitor) as other:
         assert await one.identity() == await other.identity() is not None
@@ -402,7 +407,7 @@ async def test_what_is_no_postgresql_does_not_hold_us_up(monkeypatch: pytest.Mon
     began = time.monotonic()
 
     with pytest.raises(DatabaseUnreachable):
-        async with reading(Target(Engine.POSTGRESQL, "127.0.0.1", port, "x", "y", "z")):
+        async with reading(DatabaseAccess(DatabaseEngine.POSTGRESQL, "127.0.0.1", port, "x", "y", "z")):
             pass
 
     listener.close()
