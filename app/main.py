@@ -53,7 +53,7 @@ from app.observability.tracing import Tracing, tracing
 from app.outbox.postman import Postman
 from app.policies import governance
 from app.policies.governance import PolicyParts
-from app.services.service import ServiceParts
+from app.services.runtimes import RuntimeParts
 from app.settings import Settings
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.sessions import forget_old as forget_old_sessions
@@ -258,7 +258,7 @@ class Server:
     def _database_console(self, environments: Parts) -> ConsoleParts:
         settings = self.settings
         own = () if settings.database_url else (settings.sqlite_path.absolute(),)
-        services = ServiceParts(self.workspaces, environments)
+        services = RuntimeParts(self.workspaces, environments)
         return ConsoleParts(services, self.database, own, settings.allow_private_databases)
 
     def _sso(self, vault: Vault) -> SsoParts:

@@ -30,7 +30,7 @@ from app.core.ids import new_id
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
 from app.database_console.service import ConsoleParts, DatabaseConsole
-from app.environments.models import UnitRecord
+from app.environments.models import Environment, UnitRecord
 from app.environments.service import Environments, Parts
 from app.federation.service import Federation, FederationParts
 from app.files.service import Files
@@ -47,7 +47,8 @@ from app.policies.governance import Governance, PolicyParts
 from app.policies.service import Policies
 from app.pull_requests.reviews import Reviews
 from app.pull_requests.service import PullRequests
-from app.services.service import ServiceParts, Services
+from app.services.runtimes import RuntimeParts, Runtimes
+from app.services.service import Services
 from app.sign_in.account import OwnAccount
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.service import SignIn
@@ -205,8 +206,18 @@ class Context:
     @cached_property
     def services(self) -> Services:
         """The services of the organization's sessions."""
-        product = self.product
-        return Services(self.work, self.require_actor(), ServiceParts(product.workspaces, product.environments))
+        parts = RuntimeParts(self.product.workspaces, self.product.environments)
+        return Services(self.work, self.require_actor(), parts)
+
+    @property
+    def runtimes(self) -> Runtimes:
+        """What runs of the services of the organization's sessions."""
+        return self.services.runtimes
+
+    @cached_property
+    def session_environments(self) -> DataLoader[str, Environment | None]:
+        """The environments of many sessions with one statement."""
+        return DataLoader(load_fn=lambda ids: self.runtimes.of_sessions(ids))
 
     @cached_property
     def database_console(self) -> DatabaseConsole:

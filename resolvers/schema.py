@@ -71,7 +71,7 @@ from resolvers.pull_requests.queries import PullRequestQueries
 from resolvers.pull_requests.types import PullRequest
 from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
-from resolvers.services.mutations import ServiceMutations
+from resolvers.services.mutations import RuntimeMutations, ServiceMutations
 from resolvers.services.queries import ServiceQueries
 from resolvers.services.types import SessionService
 from resolvers.sign_in.mutations import SignInMutations
@@ -158,6 +158,7 @@ class Mutation(
     OrganizationMutations,
     PolicyMutations,
     PullRequestMutations,
+    RuntimeMutations,
     ServiceMutations,
     SignInMutations,
     SkillMutations,

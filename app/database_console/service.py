@@ -21,8 +21,11 @@ from app.database_console.models import Bounds, Driver, Result, Selection, State
 from app.database_console.running import Key, Running
 from app.database_console.sqlite import FileId
 from app.database_console.statements import select
+from app.environments import repository as environments
+from app.environments.models import Desired
 from app.services.models import DatabaseAccess, DatabaseEngine
-from app.services.service import ServiceParts, Services
+from app.services.runtimes import RuntimeParts
+from app.services.service import Services
 from app.workspaces.sessions import Sessions
 
 T = TypeVar("T")
@@ -37,7 +40,7 @@ LONGEST_NAME = 100
 class ConsoleParts:
     """What is needed besides the unit of work."""
 
-    services: ServiceParts
+    services: RuntimeParts
     #: The control plane's own database: nobody's service.
     database: Database
     #: Its files, where it is SQLite.
@@ -144,8 +147,9 @@ class DatabaseConsole:
 
     async def _own_ports(self, session_id: str) -> set[int]:
         """The ports that the runner holds for this session's services, and for nobody else's."""
-        found = await self.work.all(repository.RUNNING_OF_SESSION, session_id=session_id)
-        return {port for environment in found for port in environment.ports.values()}
+        found = await self.work.all(environments.OF_SESSIONS, sessions=[session_id])
+        running = [each for each in found if each.desired is Desired.RUNNING]
+        return {port for environment in running for port in environment.ports.values()}
 
     async def _check_other(self, driver: postgresql.Postgresql) -> None:
         """Raises `OwnDatabase` on the server that holds our own, whatever the database's name and the address."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -45,6 +46,16 @@ class EventKind(enum.StrEnum):
     SERVICE = "service"
     WARNING = "warning"
     FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the services of a session work: its working copy. Paths are relative to the data directory."""
+
+    session_id: str
+    folder: str
+    #: What they may read beside it.
+    reads: list[str]
 
 
 class Environment(Record):

@@ -34,6 +34,7 @@ def unit_from(data: dict[str, Any]) -> Unit:
         **{
             **data,
             "command": tuple(data["command"]),
+            "reads": tuple(data.get("reads", ())),
             "probe": None if data["probe"] is None else _probe_from(data["probe"]),
             "restart": Restart(**{**data["restart"], "policy": RestartPolicy(data["restart"]["policy"])}),
             "limits": Limits(**data["limits"]),

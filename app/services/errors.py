@@ -27,6 +27,12 @@ class BadService(Unprocessable):
     code = "BAD_SERVICE"
 
 
+class NothingToRun(Conflict):
+    """The session has no services. Define one first, or import some."""
+
+    code = "NOTHING_TO_RUN"
+
+
 class BadOrder(Unprocessable):
     """The order has to name each service of the session exactly once."""
 

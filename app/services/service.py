@@ -13,30 +13,31 @@ from app.core.clock import Clock, now
 from app.core.errors import Conflict, PreconditionFailed
 from app.core.ids import new_id
 from app.database.unit_of_work import UnitOfWork
-from app.environments.service import Parts
 from app.services import databases, repository
 from app.services.composing import compose
 from app.services.databases import GivenDatabase
 from app.services.errors import BadOrder, BadService, NoDatabase, ServiceNameTaken, ServiceNeeded, ServiceNotFound
 from app.services.models import DatabaseAccess, SessionService
-from app.workspaces.service import WorkspaceParts
-from app.workspaces.sessions import Sessions
+from app.services.runtimes import RuntimeParts, Runtimes
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceParts:
-    """What the verbs need besides the unit of work."""
+class NewService:
+    """A service that is to be defined."""
 
-    workspaces: WorkspaceParts
-    environments: Parts
-    clock: Clock = now
+    name: str
+    definition: Mapping[str, Any]
+    database: GivenDatabase | None = None
+    #: Where it was imported from.
+    origin: str = ""
 
 
 class Services:
     """The services of an actor's sessions."""
 
-    def __init__(self, work: UnitOfWork, actor: Actor, parts: ServiceParts) -> None:
-        self.work, self.actor, self.parts = work, actor, parts
+    def __init__(self, work: UnitOfWork, actor: Actor, parts: RuntimeParts, clock: Clock = now) -> None:
+        self.work, self.actor, self.parts, self.clock = work, actor, parts, clock
+        self.runtimes = Runtimes(work, actor, parts)
 
     # Reading.
 
@@ -46,7 +47,7 @@ class Services:
 
     async def get(self, session_id: str, service_id: str) -> SessionService:
         """One service of a session; raises `SessionNotFound`, `ServiceNotFound`."""
-        await self._sessions.get(session_id)
+        await self.runtimes.sessions.get(session_id)
         found = await self.find(service_id)
         if found is None or found.session_id != session_id:
             raise ServiceNotFound()
@@ -54,7 +55,7 @@ class Services:
 
     async def all(self, session_id: str) -> list[SessionService]:
         """The services of a session in their order, at most 100; raises `SessionNotFound`."""
-        await self._sessions.get(session_id)
+        await self.runtimes.sessions.get(session_id)
         return await self.work.all(repository.OF_SESSION, session_id=session_id)
 
     async def database(self, session_id: str, service_id: str) -> DatabaseAccess:
@@ -62,47 +63,33 @@ class Services:
         service = await self.get(session_id, service_id)
         if service.database is None:
             raise NoDatabase()
-        return databases.access(service, self.parts.environments.vault, None)
+        return databases.access(service, self.parts.environments.vault, await self._own_port(service))
 
     # Changing.
 
-    async def create(
-        self,
-        session_id: str,
-        name: str,
-        definition: Mapping[str, Any],
-        *,
-        database: GivenDatabase | None = None,
-        origin: str = "",
-    ) -> SessionService:
+    async def create(self, session_id: str, new: NewService) -> SessionService:
         """A new service at the end. It does not run before it is told to.
 
         Raises `ServiceNameTaken`, `BlueprintInvalid` with every problem, `BadService`.
         """
-        services = await self.all(session_id)
-        if len(services) >= MAX_SERVICES:
-            raise BadService(f"A session has at most {MAX_SERVICES} services.")
-        if any(each.name == name for each in services):
-            raise ServiceNameTaken()
-        moment = self.parts.clock()
-        block, sealed = self._database(database) if database is not None else (None, "")
-        made = SessionService(
-            id=new_id("svc"),
-            organization_id=self.actor.organization_id,
-            session_id=session_id,
-            position=services[-1].position + 1 if services else 0,
-            name=name,
-            definition=_definition(definition),
-            database=block,
-            sealed=sealed,
-            origin=origin,
-            created_by=self.actor.user_id or self.actor.agent_id,
-            created_at=moment,
-            updated_at=moment,
-        )
-        made = self._checked([*services, made], made)
-        self.work.write(repository.ADD, otherwise=ServiceNameTaken(), **made.__dict__)
+        [made] = await self.create_all(session_id, [new])
         return made
+
+    async def create_all(self, session_id: str, new: Sequence[NewService]) -> list[SessionService]:
+        """The same with several, all or none: they may refer to each other."""
+        services = await self.all(session_id)
+        if len(services) + len(new) > MAX_SERVICES:
+            raise BadService(f"A session has at most {MAX_SERVICES} services.")
+        names = [*(each.name for each in services), *(each.name for each in new)]
+        if len(set(names)) < len(names):
+            raise ServiceNameTaken()
+        first = services[-1].position + 1 if services else 0
+        made = [self._new(session_id, position, each) for position, each in enumerate(new, first)]
+        together = _filled([*services, *made])
+        for each in together[len(services) :]:
+            self.work.write(repository.ADD, otherwise=ServiceNameTaken(), **each.__dict__)
+        await self.runtimes.follow(session_id, together)
+        return together[len(services) :]
 
     async def update(
         self,
@@ -125,11 +112,14 @@ class Services:
             changes["name"] = name
         if definition is not None:
             changes["definition"] = _definition(definition)
-        changed = found.changed(**changes, updated_at=self.parts.clock(), version=found.version + 1)
+        changed = found.changed(**changes, updated_at=self.clock(), version=found.version + 1)
         if any(each.name == changed.name and each.id != found.id for each in services):
             raise ServiceNameTaken()
-        changed = self._checked([changed if each.id == found.id else each for each in services], changed)
+        together = _filled([changed if each.id == found.id else each for each in services])
+        changed = next(each for each in together if each.id == found.id)
         self._write(found, changed, ServiceNameTaken() if changed.name != found.name else Conflict())
+        if (changed.name, changed.definition) != (found.name, found.definition):
+            await self.runtimes.follow(session_id, together, {found.name: changed.name})
         return changed
 
     async def delete(self, session_id: str, service_id: str, *, expected_version: int | None = None) -> SessionService:
@@ -142,6 +132,7 @@ class Services:
         except BlueprintInvalid as error:
             raise ServiceNeeded(f"The service {found.name!r} is needed. {error.message}") from error
         self.work.write(repository.REMOVE, expect=1, otherwise=Conflict(), id=found.id, seen=found.version)
+        await self.runtimes.follow(session_id, left)
         return found
 
     async def reorder(self, session_id: str, service_ids: Sequence[str]) -> list[SessionService]:
@@ -149,7 +140,7 @@ class Services:
         services = {each.id: each for each in await self.all(session_id)}
         if len(service_ids) != len(services) or set(service_ids) != set(services):
             raise BadOrder()
-        moment = self.parts.clock()
+        moment = self.clock()
         ordered = []
         for position, service_id in enumerate(service_ids):
             found = services[service_id]
@@ -162,26 +153,46 @@ class Services:
 
     # Within.
 
-    @property
-    def _sessions(self) -> Sessions:
-        return Sessions(self.work, self.actor, self.parts.workspaces)
-
     async def _at(self, session_id: str, service_id: str, expected_version: int | None) -> SessionService:
         found = await self.get(session_id, service_id)
         if expected_version is not None and found.version != expected_version:
             raise PreconditionFailed()
         return found
 
+    async def _own_port(self, service: SessionService) -> int | None:
+        ports = service.definition["ports"]
+        environment = await self.runtimes.of(service.session_id) if ports else None
+        return environment.ports.get(f"{service.name}/{ports[0]['name']}/0") if environment is not None else None
+
     def _database(self, given: GivenDatabase, before: SessionService | None = None) -> tuple[dict[str, Any], str]:
         return databases.stored(given, self.parts.environments.vault, before)
 
-    def _checked(self, services: Sequence[SessionService], one: SessionService) -> SessionService:
-        """One of these services, its defaults filled in."""
-        found = compose(services).services[one.name]
-        return one.changed(definition=found.model_dump(mode="json"))
+    def _new(self, session_id: str, position: int, new: NewService) -> SessionService:
+        moment = self.clock()
+        block, sealed = self._database(new.database) if new.database is not None else (None, "")
+        return SessionService(
+            id=new_id("svc"),
+            organization_id=self.actor.organization_id,
+            session_id=session_id,
+            position=position,
+            name=new.name,
+            definition=_definition(new.definition),
+            database=block,
+            sealed=sealed,
+            origin=new.origin,
+            created_by=self.actor.user_id or self.actor.agent_id,
+            created_at=moment,
+            updated_at=moment,
+        )
 
     def _write(self, before: SessionService, after: SessionService, otherwise: Conflict) -> None:
         self.work.write(repository.CHANGE, expect=1, otherwise=otherwise, seen=before.version, **after.__dict__)
+
+
+def _filled(services: Sequence[SessionService]) -> list[SessionService]:
+    """The same, checked as one Blueprint, with the defaults filled in."""
+    found = compose(services).services
+    return [each.changed(definition=found[each.name].model_dump(mode="json")) for each in services]
 
 
 def _definition(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from app.core.errors import Conflict, PreconditionFailed
 from app.core.ids import new_id
 from app.core.paging import NEWEST, Page
 from app.database.unit_of_work import UnitOfWork
+from app.environments import repository as environments
 from app.git.errors import RevisionNotFound
 from app.git.repository import Repository, check_branch
 from app.workspaces import repository
@@ -136,9 +137,12 @@ class Workspaces:
         return changed
 
     async def delete(self, workspace_id: str) -> Workspace:
-        """Ends a workspace with all its sessions, branches and files."""
+        """Ends a workspace with all its sessions and what runs in them, its branches and files."""
         found = await self.get(workspace_id)
+        sessions = await self.work.all(repository.SESSIONS_OF_WORKSPACE, workspace_id=found.id)
         self.work.write(repository.REMOVE_WORKSPACE, id=found.id, expect=1, otherwise=WorkspaceNotFound())
+        ended = [session.id for session in sessions]
+        self.work.write(environments.END_OF_SESSIONS, sessions=ended, now=self.parts.clock())
         self.work.after_commit(lambda: self.parts.remove(self.parts.folders.workspace(found.id)))
         return found
 

@@ -10,6 +10,7 @@ from app.core.actor import Actor
 from app.core.ids import new_id
 from app.core.paging import NEWEST, Page
 from app.database.unit_of_work import UnitOfWork
+from app.environments import repository as environments
 from app.git.errors import BranchExists
 from app.git.repository import Repository, check_branch
 from app.workspaces import repository
@@ -101,10 +102,16 @@ class Sessions:
         self.work.write(repository.ADD_DEFAULT_SESSION, **session.__dict__)
         return session
 
+    def hold(self, session: Session) -> None:
+        """Makes the change under way fail where the session is deleted meanwhile."""
+        self.work.write(repository.HOLD_SESSION, id=session.id, expect=1, otherwise=SessionNotFound())
+
     async def delete(self, session_id: str) -> Session:
-        """Ends a session. Its working copy goes, its branch stays: commits are not lost, uncommitted changes are."""
+        """Ends a session and what runs in it. Its branch stays: commits are not lost, uncommitted changes are."""
         copy = await self.working_copy(session_id)
         self.work.write(repository.REMOVE_SESSION, id=session_id, expect=1, otherwise=SessionNotFound())
+        # Behind the removal: whoever begins an environment for the session at the same time holds its row.
+        self.work.write(environments.END_OF_SESSIONS, sessions=[session_id], now=self.parts.clock())
         self.work.after_commit(lambda: self.parts.remove(copy.folder))
         return copy.session
 

@@ -203,6 +203,7 @@ _WORST = (
 
 def _service(facts: ServiceFacts, units: Sequence[models.UnitRecord], idle: ServiceStatus) -> EnvironmentService:
     found = {str(unit.status) for unit in units}
+    idle = idle if facts.replicas else ServiceStatus.STOPPED
     status = next((status for status in _WORST if status in found), idle)
     if len(units) < facts.replicas and status in (ServiceStatus.RUNNING, ServiceStatus.COMPLETED):
         status = ServiceStatus.STARTING

@@ -10,6 +10,7 @@ from strawberry.types import Info
 
 from app.core.actor import Kind, Scope
 from app.services.databases import GivenDatabase
+from app.services.service import NewService
 from resolvers.access import Access, mutation
 from resolvers.context import Context
 from resolvers.node import Id, IfVersion
@@ -78,10 +79,8 @@ class ServiceMutations:
         session_id: SessionId,
         input: Annotated[CreateServiceInput, strawberry.argument(description="The service.")],
     ) -> SessionService:
-        made = await info.context.services.create(
-            session_id, input.name, as_given(input.definition), database=_given(input.database)
-        )
-        return session_service(made)
+        new = NewService(input.name, as_given(input.definition), _given(input.database))
+        return session_service(await info.context.services.create(session_id, new))
 
     @mutation(
         "Changes a service of a session. What runs of it is started afresh with the change.",
@@ -126,6 +125,35 @@ class ServiceMutations:
     ) -> list[SessionService]:
         ordered = await info.context.services.reorder(session_id, input.service_ids)
         return [session_service(each) for each in ordered]
+
+
+@strawberry.type
+class RuntimeMutations:
+    @mutation(
+        "Runs every service of a session. What runs already runs on, what failed is tried again. Those that the engine "
+        "cannot run stay stopped, and their `runtime` says why.",
+        WRITE,
+        audited="service.run_all",
+    )
+    async def run_services(self, info: Info[Context, None], session_id: SessionId) -> list[SessionService]:
+        return [session_service(each) for each in await info.context.runtimes.run_all(session_id)]
+
+    @mutation("Stops every service of a session; volumes and ports are kept.", WRITE, audited="service.stop_all")
+    async def stop_services(self, info: Info[Context, None], session_id: SessionId) -> list[SessionService]:
+        return [session_service(each) for each in await info.context.runtimes.stop_all(session_id)]
+
+    @mutation(
+        "Starts one service of a session afresh, after its build, whether it runs or not. What it depends on has to "
+        "run for it to start.",
+        WRITE,
+        audited="service.restart",
+    )
+    async def restart_service(self, info: Info[Context, None], session_id: SessionId, id: Id) -> SessionService:
+        return session_service(await info.context.runtimes.restart(session_id, id))
+
+    @mutation("Stops one service of a session. The others run on.", WRITE, audited="service.stop")
+    async def stop_service(self, info: Info[Context, None], session_id: SessionId, id: Id) -> SessionService:
+        return session_service(await info.context.runtimes.stop(session_id, id))
 
 
 def _given(input: ServiceDatabaseInput | None) -> GivenDatabase | None:

@@ -6,8 +6,11 @@ from datetime import datetime
 
 import strawberry
 from strawberry.scalars import JSON
+from strawberry.types import Info
 
 from app.services import models
+from resolvers.context import Context
+from resolvers.environments.types import EnvironmentService, ServicePort, ServiceStatus, services_of
 from resolvers.node import Node
 
 DatabaseEngine = models.DatabaseEngine
@@ -23,6 +26,21 @@ class ServiceDatabase:
     user: str = strawberry.field(description="PostgreSQL: who connects.")
     has_password: bool = strawberry.field(description="Whether a password is kept with it.")
     path: str = strawberry.field(description="SQLite: the file, relative to the root of the working copy.")
+
+
+@strawberry.type(description="What runs of a service of a session.")
+class ServiceRuntime:
+    environment_id: strawberry.ID | None = strawberry.field(
+        description="The environment that runs the session's services; its logs and progress are under this id, and "
+        "under the service's name. Null before anything was run."
+    )
+    status: ServiceStatus = strawberry.field(description="The least good status of its replicas.")
+    replicas: int = strawberry.field(description="How many are wanted.")
+    ready_replicas: int = strawberry.field(description="How many are ready.")
+    restarts: int = strawberry.field(description="Restarts by itself, of all replicas together.")
+    url: str | None = strawberry.field(description="Where the first port of the first replica is reached.")
+    ports: list[ServicePort] = strawberry.field(description="The ports of the first replica.")
+    message: str = strawberry.field(description="Why it does not run, or cannot; empty otherwise.")
 
 
 @strawberry.type(description="A service of a session: a program that runs in the session's working copy.")
@@ -43,7 +61,45 @@ class SessionService(Node):
     created_by: strawberry.ID = strawberry.field(description="The member or agent who made it.")
     created_at: datetime = strawberry.field(description="When it was made.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
-    version: int = strawberry.field(description="Counts the changes; the ETag of REST.")
+    version: int = strawberry.field(description="Counts the changes of the definition; the ETag of REST.")
+    record: strawberry.Private[models.SessionService]
+
+    @strawberry.field(description="What runs of it.")  # type: ignore[untyped-decorator]
+    async def runtime(self, info: Info[Context, None]) -> ServiceRuntime:
+        record = self.record
+        refusal = await info.context.runtimes.refusal(record)
+        environment = await info.context.session_environments.load(record.session_id)
+        if environment is None:
+            return _idle("", refusal)
+        services = services_of(environment, await info.context.units.load(environment.id))
+        found = next((each for each in services if each.name == record.name), None)
+        return _runtime(environment.id, found, refusal) if found else _idle(environment.id, refusal)
+
+
+def _idle(environment_id: str, message: str) -> ServiceRuntime:
+    return ServiceRuntime(
+        environment_id=strawberry.ID(environment_id) if environment_id else None,
+        status=ServiceStatus.STOPPED,
+        replicas=0,
+        ready_replicas=0,
+        restarts=0,
+        url=None,
+        ports=[],
+        message=message,
+    )
+
+
+def _runtime(environment_id: str, found: EnvironmentService, refusal: str) -> ServiceRuntime:
+    return ServiceRuntime(
+        environment_id=strawberry.ID(environment_id),
+        status=found.status,
+        replicas=found.replicas,
+        ready_replicas=found.ready_replicas,
+        restarts=found.restarts,
+        url=found.url,
+        ports=found.ports,
+        message=refusal or found.message,
+    )
 
 
 def session_service(record: models.SessionService) -> SessionService:
@@ -60,6 +116,7 @@ def session_service(record: models.SessionService) -> SessionService:
         created_at=record.created_at,
         updated_at=record.updated_at,
         version=record.version,
+        record=record,
     )
 
 

@@ -35,6 +35,10 @@ def _service_path(facts: Facts) -> dict[str, Any]:
     return {**_path(facts), "id": facts["service"]}
 
 
+def _runtime_path(facts: Facts) -> dict[str, Any]:
+    return {**_path(facts), "service_id": facts["service"]}
+
+
 def _order(facts: Facts) -> dict[str, Any]:
     return {"serviceIds": [facts["service"]]}
 
@@ -52,6 +56,10 @@ SAMPLES: dict[str, Sample] = {
     "Mutation.reorderServices": Sample(
         lambda facts: {**_session(facts), "input": _order(facts)}, given="", needs=("service",)
     ),
+    "Mutation.runServices": Sample(_session, given="", needs=("service",)),
+    "Mutation.stopServices": Sample(_session, given="", needs=("service",)),
+    "Mutation.restartService": Sample(_service, given="", needs=("service",)),
+    "Mutation.stopService": Sample(_service, given="", needs=("service",)),
 }
 
 ROUTE_SAMPLES: dict[str, RouteSample] = {
@@ -60,6 +68,10 @@ ROUTE_SAMPLES: dict[str, RouteSample] = {
     "UpdateService": RouteSample(_service_path, body={"name": "renamed"}, given="", needs=("service",)),
     "DeleteService": RouteSample(_service_path, given="", needs=("service",)),
     "ReorderServices": RouteSample(_path, body=_order, given="", needs=("service",)),
+    "RunServices": RouteSample(_path, given="", needs=("service",)),
+    "StopServices": RouteSample(_path, given="", needs=("service",)),
+    "RestartService": RouteSample(_runtime_path, given="", needs=("service",)),
+    "StopService": RouteSample(_runtime_path, given="", needs=("service",)),
 }
 
 

@@ -13,7 +13,8 @@ from app.environments.service import Parts
 from app.services.databases import GivenDatabase
 from app.services.errors import BadOrder, BadService, NoDatabase, ServiceNameTaken, ServiceNeeded, ServiceNotFound
 from app.services.models import DatabaseEngine, SessionService
-from app.services.service import ServiceParts, Services
+from app.services.runtimes import RuntimeParts
+from app.services.service import NewService, Services
 from app.workspaces.errors import SessionNotFound
 from tests.support.lifecycles import VAULT_KEY
 from tests.support.tenants import found
@@ -35,7 +36,7 @@ class Verbs:
 
         self.working = working
         environments = Parts(MemoryEngine(), Vault(VAULT_KEY), lambda _: None, Wakeups())
-        self.parts = ServiceParts(working.parts, environments)
+        self.parts = RuntimeParts(working.parts, environments)
 
     async def __call__(self, verb: str, *arguments: Any, **options: Any) -> Any:
         work = self.working.tenant.work()
@@ -50,7 +51,7 @@ class Verbs:
 
     async def add(self, name: str, **options: Any) -> SessionService:
         definition = options.pop("definition", {"run": name, "ports": ["http"]})
-        made: SessionService = await self("create", name, definition, **options)
+        made: SessionService = await self("create", NewService(name, definition, **options))
         return made
 
 
