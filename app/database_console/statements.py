@@ -18,7 +18,7 @@ MOST_FILTERS, MOST_ORDERS, MOST_VALUES = 20, 5, 100
 LONGEST_SQL = 64 * 1024
 LONGEST_TEXT = 16 * 1024
 #: Statements that only read, whatever they are made of, in a transaction that may only read.
-READING = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "SHOW", "EXPLAIN"})
+READING = ("SELECT", "WITH", "VALUES", "TABLE", "SHOW", "EXPLAIN")
 #: What ends or opens the transaction that a statement is run in, or speaks a protocol of its own.
 REFUSED = frozenset(
     {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "PREPARE", "COPY", "LISTEN"}
@@ -81,7 +81,7 @@ def check_kind(statement: Statement) -> None:
     if word in REFUSED:
         raise StatementRefused(f"{word} cannot be run here: each statement is a transaction of its own.")
     if not statement.write and word not in READING:
-        raise ReadOnly()
+        raise ReadOnly(f"Only reading was asked for: {', '.join(READING)}. Say `write` if it may change something.")
 
 
 def select(table: Table, selection: Selection, dialect: Dialect) -> Statement:
