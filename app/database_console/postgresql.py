@@ -8,10 +8,13 @@ reading, so the kind is looked at too. It is a guard for data, and no wall again
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
+
+import orjson
 
 from app.core.errors import SoundstageError
 from app.core.paging import Page
@@ -19,7 +22,7 @@ from app.database_console import postgresql_catalogue as catalogue
 from app.database_console.addresses import Place
 from app.database_console.errors import DatabaseUnreachable, QueryFailed, QueryTimedOut, ReadOnly, ResultTooLarge
 from app.database_console.models import Bounds, Column, Cut, Result, ResultColumn, Statement, Table
-from app.database_console.statements import check_kind, check_text, first_word
+from app.database_console.statements import check_kind, check_text, first_word, quoted
 from app.database_console.values import Values
 from app.services.models import DatabaseAccess
 
@@ -30,11 +33,23 @@ CATALOGUE_SECONDS = 10.0
 #: How long a connection may take to end in order, a cancelled statement included.
 CLOSE_SECONDS = 2.0
 #: Bytes that the server may send over one connection.
-MOST_RECEIVED = 64 * 1024 * 1024
+MOST_RECEIVED = 32 * 1024 * 1024
 ROWS_AT_ONCE = 50
 #: Types whose own text says more than what Python makes of them: infinity, months of intervals, digits.
-_AS_TEXT = ("date", "time", "timetz", "timestamp", "timestamptz", "interval", "numeric")
+_AS_TEXT = ("date", "time", "timetz", "timestamp", "timestamptz", "interval", "numeric", "pg_lsn", "tid")
 _AS_JSON = ("json", "jsonb")
+#: Rows, ranges, their arrays, single bytes, and what is no type of a column.
+_APART = """
+SELECT t.oid FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+WHERE t.oid = ANY($1::oid[]) AND (t.typname = 'char' OR t.typtype IN ('c', 'r', 'm', 'p') OR e.typtype IN ('c', 'r', 'm', 'p'))
+"""
+_TEXTS = ("text", "varchar", "bpchar", "name", *_AS_TEXT)
+_FROM_TEXT: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("int2", "int4", "int8", "oid"), int),
+    **dict.fromkeys(("float4", "float8"), float),
+    "bool": {"true": True, "false": False}.__getitem__,
+}
+_SELECTING = ("SELECT", "WITH", "VALUES", "TABLE")
 _CHANGING = ("INSERT", "UPDATE", "DELETE", "MERGE")
 
 
@@ -93,8 +108,11 @@ class Postgresql:
         # Beside the deadline here: it also ends what the database goes on with when nobody asks any more.
         await connection.execute(f"SET LOCAL statement_timeout = {int(bounds.seconds * 1000):d}")
         prepared = await connection.prepare(statement.sql)
-        arguments = _arguments(prepared, statement.parameters)
         columns = [ResultColumn(each.name, each.type.name) for each in prepared.get_attributes() or ()]
+        shown = await _with_text(connection, statement.sql, prepared.get_attributes() or ())
+        await _decode(connection)
+        prepared = await connection.prepare(shown)
+        arguments = _arguments(prepared, statement.parameters)
         rows: list[list[Any]] = []
         cut = None
         if columns:
@@ -128,6 +146,8 @@ class Postgresql:
             raise QueryFailed(_first_line(error)) from error
         except (OSError, asyncpg.InternalClientError) as error:
             raise self._lost() from error
+        except (ValueError, TypeError, LookupError, RecursionError, AssertionError) as error:
+            raise QueryFailed("The database answered with something that cannot be read.") from error
 
     def _lost(self) -> SoundstageError:
         return ResultTooLarge() if self._received.over else DatabaseUnreachable("The connection was lost.")
@@ -144,10 +164,6 @@ async def connected(target: DatabaseAccess, place: Place) -> AsyncIterator[Postg
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise DatabaseUnreachable(f"The database cannot be reached: {_first_line(error)}") from error
     try:
-        try:
-            await _decode(connection)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise DatabaseUnreachable(f"This is no PostgreSQL that can be asked: {_first_line(error)}") from error
         yield Postgresql(connection)
     finally:
         await _end(connection)
@@ -184,6 +200,22 @@ async def _connect(target: DatabaseAccess, place: Place) -> Any:
         if context is None or place.public or "rejected SSL upgrade" not in str(error):
             raise
         return await asyncpg.connect(**given, ssl=False)
+
+
+async def _with_text(connection: Any, sql: str, columns: Sequence[Any]) -> str:
+    """The statement with its rows, ranges and pseudo-types as text: no other form of them is told apart."""
+    if first_word(sql) not in _SELECTING:
+        return sql
+    ids = [column.type.oid for column in columns]
+    apart = {row["oid"] for row in await connection.fetch(_APART, ids)}
+    if not apart:
+        return sql
+    names = [f"column{number}" for number in range(len(columns))]
+    shown = [
+        f"{name}{'::text' if column.type.oid in apart else ''} AS {quoted(column.name)}"
+        for name, column in zip(names, columns, strict=True)
+    ]
+    return f"SELECT {', '.join(shown)} FROM (\n{sql.rstrip().rstrip(';')}\n) AS found({', '.join(names)})"  # noqa: S608
 
 
 async def _decode(connection: Any) -> None:
@@ -244,18 +276,27 @@ def _arguments(prepared: Any, given: Sequence[Any]) -> list[Any]:
     wanted = [each.name for each in prepared.get_parameters()]
     if len(wanted) != len(given):
         raise QueryFailed(f"The statement takes {len(wanted)} parameters; {len(given)} were given.")
-    return [_argument(name, value) for name, value in zip(wanted, given, strict=True)]
+    try:
+        return [_argument(name, value) for name, value in zip(wanted, given, strict=True)]
+    except (ValueError, TypeError, LookupError) as error:
+        raise QueryFailed("A parameter is not of the type that the statement wants.") from error
 
 
 def _argument(type_name: str, value: Any) -> Any:
-    if value is None or isinstance(value, str):
-        return value
+    """A value of JSON as asyncpg takes it for a type; what we answered goes in again as it came out."""
+    if value is None:
+        return None
     if type_name in _AS_JSON:
-        import orjson
-
         return orjson.dumps(value).decode()
-    if type_name in ("text", "varchar", "bpchar", "name") and not isinstance(value, bool):
-        return str(value)
+    if type_name.endswith("[]") and isinstance(value, list):
+        return [_argument(type_name[:-2], item) for item in value]
+    if type_name == "bytea" and isinstance(value, dict):
+        return base64.b64decode(value["base64"], validate=True)
+    if isinstance(value, str):
+        convert = _FROM_TEXT.get(type_name)
+        return convert(value) if convert else value
+    if type_name in _TEXTS:
+        return orjson.dumps(value).decode()
     return value
 
 

@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Any
 
-MEMORY = 768 * 1024 * 1024
+MEMORY = 256 * 1024 * 1024
 LARGEST_NUMBER = 2**53 - 1
 LONGEST_VALUE = 256 * 1024
 BUSY_SECONDS = 2.0
@@ -231,7 +231,7 @@ class Child:
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith("SQLITE_INTERRUPT"):
             return "cancelled" if self.stopped else "timed_out"
-        if name.startswith("SQLITE_READONLY"):
+        if name == "SQLITE_READONLY":
             return "read_only"
         if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
             return "not_a_database"
