@@ -41,7 +41,8 @@ _AS_JSON = ("json", "jsonb")
 #: Rows, ranges, their arrays, single bytes, and what is no type of a column.
 _APART = """
 SELECT t.oid FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
-WHERE t.oid = ANY($1::oid[]) AND (t.typname = 'char' OR t.typtype IN ('c', 'r', 'm', 'p') OR e.typtype IN ('c', 'r', 'm', 'p'))
+WHERE t.oid = ANY($1::oid[])
+  AND (t.typname = 'char' OR t.typtype IN ('c', 'r', 'm', 'p') OR e.typtype IN ('c', 'r', 'm', 'p'))
 """
 _TEXTS = ("text", "varchar", "bpchar", "name", *_AS_TEXT)
 _FROM_TEXT: dict[str, Callable[[str], Any]] = {
