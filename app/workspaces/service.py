@@ -20,6 +20,7 @@ from app.environments import repository as environments
 from app.git.errors import RevisionNotFound
 from app.git.repository import Repository, check_branch
 from app.workspaces import repository
+from app.workspaces.announcing import tell_workspace
 from app.workspaces.authors import author
 from app.workspaces.errors import BadWorkspace, WorkspaceNameTaken, WorkspaceNotFound
 from app.workspaces.folders import Folders
@@ -106,6 +107,7 @@ class Workspaces:
             self.parts.remove(self.parts.folders.workspace(workspace.id))
             raise
         self.work.write(repository.ADD_WORKSPACE, otherwise=WorkspaceNameTaken(), **workspace.__dict__)
+        tell_workspace(self.work, "created", workspace)
         return workspace
 
     async def update(
@@ -134,6 +136,7 @@ class Workspaces:
         changed = found.changed(**changes, updated_at=self.parts.clock(), version=found.version + 1)
         wrong = WorkspaceNameTaken() if changed.name != found.name else Conflict()
         self.work.write(repository.CHANGE_WORKSPACE, expect=1, otherwise=wrong, seen=found.version, **changed.__dict__)
+        tell_workspace(self.work, "updated", changed)
         return changed
 
     async def delete(self, workspace_id: str) -> Workspace:
@@ -141,6 +144,7 @@ class Workspaces:
         found = await self.get(workspace_id)
         sessions = await self.work.all(repository.SESSIONS_OF_WORKSPACE, workspace_id=found.id)
         self.work.write(repository.REMOVE_WORKSPACE, id=found.id, expect=1, otherwise=WorkspaceNotFound())
+        tell_workspace(self.work, "deleted", found)
         ended = [session.id for session in sessions]
         self.work.write(environments.END_OF_SESSIONS, sessions=ended, now=self.parts.clock())
         self.work.after_commit(lambda: self.parts.remove(self.parts.folders.workspace(found.id)))
