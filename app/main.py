@@ -195,7 +195,7 @@ class Server:
             billing_parts(self.settings),
             WebhookParts(vault, self.settings.own_issuer, self.settings.allow_private_webhooks),
             self._integrations(vault),
-            AutomationParts(vault, environments, self.settings.allow_private_webhooks),
+            AutomationParts(vault, environments, self.terminals, self.settings.allow_private_webhooks),
             self.workspaces,
             self.terminals,
             self.uploads,

@@ -114,14 +114,19 @@ class Terminals:
         columns: int = 80,
         rows: int = 24,
         record: bool = False,
+        terminal_id: str = "",
     ) -> Terminal:
         """A program on a terminal in the session's working copy; the shell without a command.
+
+        The engine opens one `terminal_id` once, whoever asks again.
 
         Raises `SessionNotFound`, `BadTerminal`, and what the engine does: `TooManyTerminals`, `EngineRefused`.
         """
         copy = await self._sessions.working_copy(session_id)
         own = {**_variables(variables), **(await author(self.work, self.actor)).variables()}
         terminal = await self._new(session_id, _command(command), columns, rows, record)
+        if terminal_id:
+            terminal = terminal.changed(id=terminal_id)
         await self.parts.terminals.open(self._order(terminal, copy, own))
         self.work.write(repository.ADD, **terminal.__dict__)
         return terminal
