@@ -52,6 +52,7 @@ from app.observability.tracing import Tracing, tracing
 from app.outbox.postman import Postman
 from app.policies import governance
 from app.policies.governance import PolicyParts
+from app.services.jobs import sweep as sweep_services
 from app.settings import Settings
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.sessions import forget_old as forget_old_sessions
@@ -294,6 +295,7 @@ class Server:
                 await self.product.assistant.files.sweep(self.database)
                 await sweep_uploads(self.database, self.uploads)
                 await sweep(self.database, self.product.workspaces.folders)
+                await sweep_services(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     async def _keep_repositories(self) -> None:
