@@ -238,6 +238,7 @@ class Server:
             gitlab_url=given.gitlab_url,
             bitbucket_url=given.bitbucket_url,
             dockerhub_url=given.dockerhub_url.rstrip("/"),
+            registry_url=given.docker_registry_url.rstrip("/"),
         )
 
     def _assistant(self, vault: Vault, environments: Parts, policies: PolicyParts) -> AssistantParts:

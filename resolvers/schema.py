@@ -69,6 +69,7 @@ from resolvers.pull_requests.queries import PullRequestQueries
 from resolvers.pull_requests.types import PullRequest
 from resolvers.rest_directive import rest
 from resolvers.scalars import SCALARS
+from resolvers.services.imports import ImportMutations
 from resolvers.services.mutations import RuntimeMutations, ServiceMutations
 from resolvers.services.queries import ServiceQueries
 from resolvers.services.types import SessionService
@@ -154,6 +155,7 @@ class Mutation(
     OrganizationMutations,
     PolicyMutations,
     PullRequestMutations,
+    ImportMutations,
     RuntimeMutations,
     ServiceMutations,
     SignInMutations,

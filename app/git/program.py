@@ -55,11 +55,18 @@ _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "HOME": "/nonexistent",
     "PATH": os.environ.get("PATH", os.defpath),
-    "GIT_CONFIG_COUNT": str(len(_SETTINGS)),
-    **{f"GIT_CONFIG_KEY_{number}": key for number, key in enumerate(_SETTINGS)},
-    **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(_SETTINGS.values())},
 }
 
+
+def settings(more: Mapping[str, str]) -> dict[str, str]:
+    """Variables for settings of git beside our own. They are in no process list: credentials may be among them."""
+    together = {**_SETTINGS, **more}
+    keys = {f"GIT_CONFIG_KEY_{number}": key for number, key in enumerate(together)}
+    values = {f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(together.values())}
+    return {"GIT_CONFIG_COUNT": str(len(together)), **keys, **values}
+
+
+_OURS = settings({})
 #: Paths are paths, and no patterns.
 LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}
 #: The same for what only looks: writing the index would get in the way of who changes something.
@@ -124,7 +131,7 @@ async def start(
             "git",
             *map(str, arguments),
             cwd=folder,
-            env={**_ENVIRONMENT, **(variables or {})},
+            env={**_ENVIRONMENT, **_OURS, **(variables or {})},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
