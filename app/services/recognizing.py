@@ -79,14 +79,16 @@ class Folder:
             descriptor = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             return None
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             seen = os.fstat(descriptor)
             if not stat.S_ISREG(seen.st_mode) or seen.st_size > LARGEST_FILE:
                 return None
-            try:
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
                 return file.read(LARGEST_FILE).decode()
-            except UnicodeDecodeError:
-                return None
+        except UnicodeDecodeError:
+            return None
+        finally:
+            os.close(descriptor)
 
 
 def service_name(text: str) -> str:

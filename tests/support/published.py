@@ -84,7 +84,7 @@ def serve_git(handler: BaseHTTPRequestHandler) -> None:
         "PATH": "/usr/bin:/bin:/usr/local/bin",
     }
     body = _body(handler, length)
-    answer = subprocess.run(["git", "http-backend"], input=body, env=variables, capture_output=True, check=True).stdout
+    answer = subprocess.run(["git", "http-backend"], input=body, env=variables, capture_output=True, check=False).stdout
     head, _, content = answer.partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
     status = int(headers.pop("Status", "200 OK").split()[0])
@@ -150,6 +150,6 @@ def registry(address: str, path: str, headers: Any) -> tuple[int, dict[str, str]
         return 401, {"WWW-Authenticate": f'Bearer realm="{address}/registry/token",{scope}'}, {"errors": []}
     image = "/v2/library/postgres"
     if path == f"{image}/blobs/{_digest(CONFIG)}":
-        return 307, {"Location": f"{address}/registry/elsewhere"}, {}
+        return 307, {"Location": f"{address.replace('127.0.0.1', 'localhost')}/registry/elsewhere"}, {}
     found = {f"{image}/manifests/18": INDEX, f"{image}/manifests/{_digest(MANIFEST)}": MANIFEST}.get(path)
     return (200, {}, found) if found else (404, {}, {"errors": [{"code": "MANIFEST_UNKNOWN"}]})
