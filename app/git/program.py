@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,10 +146,10 @@ async def start(
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
-    """Makes sure that a process is gone."""
+    """Makes sure that a process is gone, with those that it started: one of them fetches, and holds its pipes."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(asyncio.CancelledError):
             await process.wait()
 
