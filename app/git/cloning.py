@@ -9,14 +9,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from app.core.errors import Unavailable, Unprocessable
 from app.git.errors import GitFailed, RevisionNotFound
-from app.git.program import Output, git, settings
+from app.git.program import Output, at_once, git, settings
 from app.git.repository import check_branch
 
+#: Fetches that go on at once; others wait their turn. They take none of git's other turns: they may be slow.
+AT_ONCE = 4
 #: How often the size of what comes in is looked at.
 _LOOK_SECONDS = 0.2
+#: A semaphore belongs to one event loop.
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 class CloneRefused(Unprocessable):
@@ -68,10 +73,12 @@ async def clone(folder: Path, source: Source, ref: str, limits: CloneLimits | No
     limits, ref = limits or CloneLimits(), check_branch(ref)
     await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
     await git("init", "--quiet", ".", folder=folder)
-    words = ("fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-commit-graph")
+    options = ("--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-commit-graph")
+    words = ("fetch", *options, "--", source.url, ref)
     try:
-        fetching = git(*words, "--", source.url, ref, folder=folder, variables=_asking(source), timeout=limits.seconds)
-        await _within(folder, limits.bytes, fetching)
+        async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
+            fetching = at_once(*words, folder=folder, variables=_asking(source), timeout=limits.seconds)
+            await _within(folder, limits.bytes, fetching)
     except GitFailed as error:
         raise _told(error, ref) from error
     commit = (await git("rev-parse", "FETCH_HEAD^{commit}", folder=folder)).text.strip()

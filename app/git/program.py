@@ -106,17 +106,32 @@ async def git(
     `GitMissing`. The process is gone when this returns or is cancelled.
     """
     async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
-        process = await start(*arguments, folder=folder, variables=variables)
-        try:
-            async with asyncio.timeout(timeout):
-                out, err, _ = await asyncio.gather(
-                    _read(process.stdout, limit), _read(process.stderr, OUTPUT_LIMIT), _feed(process, given)
-                )
-                code = await process.wait()
-        except TimeoutError:
-            raise GitTimeout() from None
-        finally:
-            await end(process)
+        return await at_once(
+            *arguments, folder=folder, given=given, variables=variables, ok=ok, timeout=timeout, limit=limit
+        )
+
+
+async def at_once(
+    *arguments: str | Path,
+    folder: Path,
+    given: bytes | None = None,
+    variables: Mapping[str, str] | None = None,
+    ok: Sequence[int] = (0,),
+    timeout: float = TIMEOUT,
+    limit: int = OUTPUT_LIMIT,
+) -> Output:
+    """The same without waiting for a turn, or taking one: for who waits for others' machines, and bounds it itself."""
+    process = await start(*arguments, folder=folder, variables=variables)
+    try:
+        async with asyncio.timeout(timeout):
+            out, err, _ = await asyncio.gather(
+                _read(process.stdout, limit), _read(process.stderr, OUTPUT_LIMIT), _feed(process, given)
+            )
+            code = await process.wait()
+    except TimeoutError:
+        raise GitTimeout() from None
+    finally:
+        await end(process)
     said = err.decode(errors="replace").strip()
     if code not in ok:
         raise GitFailed(f"git {_verb(arguments)} failed: {said[:500] or f'exit code {code}'}", exitCode=code)

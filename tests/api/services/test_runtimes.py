@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -279,6 +280,17 @@ async def test_a_link_out_of_the_working_copy_is_not_followed(session: Session, 
     found = await session.reach(worker="failed")
 
     assert "leaves" in found["worker"]["message"]
+
+
+async def test_a_port_that_is_taken_is_told(session: Session) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        await session.define("web", {**SLEEP, "ports": [port]})
+
+        await session.ask("POST", "runtimes/run-all", 202)
+        found = await session.reach(web="failed")
+
+    assert f"Port {port}" in found["web"]["message"]
 
 
 async def test_a_database_is_at_the_service_s_own_port(session: Session, machine: Served) -> None:

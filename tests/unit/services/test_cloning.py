@@ -56,9 +56,7 @@ async def test_nobody_who_listens_is_told(tmp_path: Path) -> None:
 async def test_what_grows_beyond_the_limit_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = asyncio.Event()
 
-    async def growing(*words: str, folder: Path, **_: Any) -> Any:
-        if words[0] != "fetch":
-            return None
+    async def growing(*_: str, folder: Path, **__: Any) -> Any:
         try:
             while True:
                 with (folder / "pack").open("ab") as file:
@@ -67,7 +65,7 @@ async def test_what_grows_beyond_the_limit_is_ended(tmp_path: Path, monkeypatch:
         finally:
             ended.set()
 
-    monkeypatch.setattr(cloning, "git", growing)
+    monkeypatch.setattr(cloning, "at_once", growing)
 
     with pytest.raises(RepositoryTooLarge):
         await clone(tmp_path / "clone", source("any"), "main", CloneLimits(bytes=50_000))
