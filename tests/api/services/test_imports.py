@@ -200,6 +200,14 @@ async def test_a_ref_that_is_not_there_is_told(session: Session, ref: str, statu
     assert not (session.folder / name.partition("/")[2]).exists()
 
 
+async def test_a_commit_can_be_chosen(session: Session) -> None:
+    name, commit = repository({"Procfile": "web: x"})
+
+    answer = await session.imports(repository=name, ref=commit)
+
+    assert answer.json()[0]["origin"].endswith(commit)
+
+
 async def test_a_host_that_is_not_connected_is_told(shared: Served) -> None:
     client = await shared.newcomer()
     made = await PREPARATIONS["work_session"](client)
