@@ -53,6 +53,7 @@ from app.observability.tracing import Tracing, tracing
 from app.outbox.postman import Postman
 from app.policies import governance
 from app.policies.governance import PolicyParts
+from app.services.jobs import sweep as sweep_services
 from app.services.runtimes import RuntimeParts
 from app.settings import Settings
 from app.sign_in.service import Parts as SignInParts
@@ -240,6 +241,7 @@ class Server:
             gitlab_url=given.gitlab_url,
             bitbucket_url=given.bitbucket_url,
             dockerhub_url=given.dockerhub_url.rstrip("/"),
+            registry_url=given.docker_registry_url.rstrip("/"),
         )
 
     def _assistant(self, vault: Vault, environments: Parts, policies: PolicyParts) -> AssistantParts:
@@ -303,6 +305,7 @@ class Server:
                 await self.product.assistant.files.sweep(self.database)
                 await sweep_uploads(self.database, self.uploads)
                 await sweep(self.database, self.product.workspaces.folders)
+                await sweep_services(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     async def _keep_repositories(self) -> None:

@@ -77,6 +77,9 @@ class Settings(BaseSettings):
         description="Where Bitbucket's API is, for connections that do not say.",
     )
     dockerhub_url: str = Field(default="https://hub.docker.com", description="Where Docker Hub's API is.")
+    docker_registry_url: str = Field(
+        default="https://registry-1.docker.io", description="Where the registry of Docker Hub's images is."
+    )
     allow_private_models: bool = Field(
         default=False, description="Lets the endpoints of language models be at private and loopback addresses."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -30,7 +31,7 @@ from app.webhooks.incoming import Receiver
 from resolvers.authentication import Authentication
 from resolvers.context import Context, Product
 from resolvers.http import GraphQLEndpoint
-from resolvers.schema import build_schema
+from resolvers.schema import SoundstageSchema, build_schema
 from rest_compat.chat import ChatRoutes
 from rest_compat.downloads import Download
 from rest_compat.git_http import PREFIX, GitHttp
@@ -57,17 +58,21 @@ def site(
     *,
     metrics: Metrics,
     tracer: trace.Tracer | None,
+    schema: SoundstageSchema | None = None,
+    documents: Path | None = None,
 ) -> ASGIApp:
-    """The whole application: `/graphql`, the REST routes, and what else there is."""
+    """The whole application: `/graphql`, the REST routes, and what else there is. Ours, unless another is given."""
+    schema = schema or build_schema(production=settings.production)
     graphql = GraphQLEndpoint(
         context=authentication.context,
         authenticate=authentication.admit,
         page=None if settings.production else page_endpoint("graphiql.html"),
+        schema=schema,
         production=settings.production,
         explain_validation=settings.explain_validation or not settings.production,
         allowed_origins=settings.allowed_origins,
     )
-    rest = RestService(contract("graphql"), authentication.context, production=settings.production)
+    rest = RestService(documents or contract("graphql"), authentication.context, schema)
     rest.otherwise = _pages(product, authentication, settings, metrics, rest)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:

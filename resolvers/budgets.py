@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from graphql import (
@@ -26,32 +27,68 @@ from app.limits.counters import Metric
 from app.limits.quotas import Admission, graphql_quota
 from app.limits.service import too_costly
 from resolvers.context import Context
-from resolvers.limits import Cost
+from resolvers.limits import Cost, paged_by
+from resolvers.plans.operation import Operation
 
 
-class Budgets(SchemaExtension):
-    """Takes an operation's cost from the budget of the actor's organization; refuses what it does not cover.
+class Spending:
+    """What one operation takes from the budget of the actor's organization.
 
     What is refused before it runs costs 1. A subscription costs once, as much as one of its results.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, context: Context) -> None:
+        self.context = context
         self._taken: Admission | None = None
         self._told = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it takes anything: only of those who are somebody, and only where GraphQL is asked."""
+        return self.context.by_graphql and self.context.actor is not None
+
+    async def take(self, operation: Operation, sent: Mapping[str, Any]) -> GraphQLError | None:
+        """Takes the cost of a known operation: the error where the budget does not cover it."""
+        return await self.spend(_known_cost(operation, sent)) if self.counts else None
+
+    async def spend(self, cost: int) -> GraphQLError | None:
+        """Takes a cost: the error where the budget does not cover it."""
+        self._taken = self.context.admission = await take(self.context, cost)
+        if self._taken.admitted:
+            return None
+        error = too_costly(self._taken)
+        return GraphQLError(error.message, original_error=error)
+
+    def told(self) -> dict[str, Any] | None:
+        """`extensions.cost`, once: of a subscription, with its first result."""
+        if self._told or self._taken is None:
+            return None
+        self._told = True
+        return {"cost": _cost(self._taken)}
+
+
+class Budgets(SchemaExtension):
+    """The same for what graphql-core runs."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    @cached_property
+    def _spending(self) -> Spending:
+        return Spending(self.execution_context.context)
 
     async def on_validate(self) -> AsyncIterator[None]:
         execution = self.execution_context
         document = execution.graphql_document
         schema: GraphQLSchema = execution.schema._schema
-        if self._counts() and document is not None and execution.pre_execution_errors is None:
+        if self._spending.counts and document is not None and execution.pre_execution_errors is None:
             # What does not fit costs 1 whatever is in it: another cost would tell which of its names exist.
             execution.pre_execution_errors = validate_document(schema, document, execution.validation_rules)
-        if self._counts() and document is not None and not execution.pre_execution_errors:
+        if self._spending.counts and document is not None and not execution.pre_execution_errors:
             cost = cost_of(schema, document, execution.variables or {}, execution.operation_name)
-            taken = await self._take(cost)
-            if not taken.admitted:
-                error = too_costly(taken)
-                execution.pre_execution_errors = [GraphQLError(error.message, original_error=error)]
+            refused = await self._spending.spend(cost)
+            if refused is not None:
+                execution.pre_execution_errors = [refused]
         yield
 
     async def on_stream_result(self, result: StreamExecutionResult) -> AsyncIterator[None]:
@@ -60,21 +97,18 @@ class Budgets(SchemaExtension):
 
     async def get_results(self) -> dict[str, Any]:
         """`extensions.cost`; of a subscription, with its first result."""
-        if self._told or not self._counts():
+        if self._told or not self._spending.counts:
             return {}
-        taken = self._taken or await self._take(1)
-        resets_at = rfc3339(datetime.fromtimestamp(taken.resets_at, UTC))
-        told = {"requested": taken.cost, "limit": taken.quota.limit, "remaining": taken.remaining, "resetAt": resets_at}
-        return {"cost": told}
+        taken = self.execution_context.context.admission
+        if self._spending._taken is None:
+            await self._spending.spend(1)
+            taken = self._spending._taken
+        return {"cost": _cost(taken)}
 
-    def _counts(self) -> bool:
-        context: Context = self.execution_context.context
-        return context.by_graphql and context.actor is not None
 
-    async def _take(self, cost: int) -> Admission:
-        context: Context = self.execution_context.context
-        self._taken = context.admission = await take(context, cost)
-        return self._taken
+def _cost(taken: Admission) -> dict[str, Any]:
+    resets_at = rfc3339(datetime.fromtimestamp(taken.resets_at, UTC))
+    return {"requested": taken.cost, "limit": taken.quota.limit, "remaining": taken.remaining, "resetAt": resets_at}
 
 
 async def take(context: Context, cost: int) -> Admission:
@@ -99,3 +133,27 @@ def cost_of(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[st
         if definition.default_value is not None
     }
     return max(1, Cost(schema, fragments.get, {**defaults, **variables}).of(operation))
+
+
+#: Costs of an operation that are kept, by the values of the variables that size its pages.
+_COSTS_KEPT = 64
+
+
+def _known_cost(operation: Operation, sent: Mapping[str, Any]) -> int:
+    """The same for a known operation: counted once for each size of its pages."""
+    costs: dict[Any, int] = operation.kept.setdefault("costs", {})
+    paging = operation.kept.get("paging")
+    if paging is None:
+        paging = operation.kept["paging"] = paged_by(operation.document)
+    key = tuple(_sized(sent.get(name)) for name in paging)
+    found = costs.get(key)
+    if found is None:
+        found = cost_of(operation.schema, operation.document, sent, operation.name)
+        if len(costs) < _COSTS_KEPT:
+            costs[key] = found
+    return found
+
+
+def _sized(value: Any) -> Any:
+    """What of a variable's value a cost depends on: whether it is a number, and which."""
+    return value if isinstance(value, int) else None

@@ -47,6 +47,7 @@ from app.policies.governance import Governance, PolicyParts
 from app.policies.service import Policies
 from app.pull_requests.reviews import Reviews
 from app.pull_requests.service import PullRequests
+from app.services.importing import Imports
 from app.services.runtimes import RuntimeParts, Runtimes
 from app.services.service import Services
 from app.sign_in.account import OwnAccount
@@ -213,6 +214,11 @@ class Context:
     def runtimes(self) -> Runtimes:
         """What runs of the services of the organization's sessions."""
         return self.services.runtimes
+
+    @property
+    def imports(self) -> Imports:
+        """Services from code hosts and from Docker Hub."""
+        return Imports(self.services, self.code_hosts)
 
     @cached_property
     def session_environments(self) -> DataLoader[str, Environment | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
@@ -30,18 +31,22 @@ class ClientErrors(MaskErrors):
         super().__init__(should_mask_error=lambda _: True)
 
     def _process_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:
-        context: Context = self.execution_context.context
-        shown = super()._process_errors(errors)
-        if not context.explains and any(_is_of_the_schema(error) for error in shown):
-            return [unexplained()]
-        return shown
+        return shown(errors, self.execution_context.context)
 
-    def anonymise_error(self, error: GraphQLError) -> GraphQLError:
-        context: Context = self.execution_context.context
-        shown = client_error(error, context.request_id)
-        if context.product.production and shown.original_error is None:
-            shown.message = _SUGGESTION.sub("", shown.message)
-        return shown
+
+def shown(errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:
+    """The errors as the client of a request may see them."""
+    found = [_shown(error, context) for error in errors]
+    if not context.explains and any(_is_of_the_schema(error) for error in found):
+        return [unexplained()]
+    return found
+
+
+def _shown(error: GraphQLError, context: Context) -> GraphQLError:
+    made = client_error(error, context.request_id)
+    if context.product.production and made.original_error is None:
+        made.message = _SUGGESTION.sub("", made.message)
+    return made
 
 
 def unexplained() -> GraphQLError:

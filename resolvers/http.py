@@ -26,7 +26,7 @@ from app.core.errors import InvalidRequest, RateLimited, SoundstageError, Unauth
 from resolvers.budgets import take
 from resolvers.context import Context
 from resolvers.rate_headers import rate_headers
-from resolvers.schema import build_schema
+from resolvers.schema import SoundstageSchema
 
 RESPONSE_TYPE = "application/graphql-response+json"
 #: A syntax error, an unknown field, a variable of the wrong type: nothing was executed.
@@ -53,12 +53,13 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         context: Callable[[Request | WebSocket], Awaitable[Context]],
         authenticate: Callable[[Context, str], Awaitable[None]],
         page: Callable[[Request], Awaitable[Response]] | None,
+        schema: SoundstageSchema,
         production: bool,
         explain_validation: bool = True,
         allowed_origins: Sequence[str] = (),
     ) -> None:
         super().__init__(
-            build_schema(production=production),
+            schema,
             allow_queries_via_get=not production,  # optional in GraphQL over HTTP; what scanners ask for
             graphql_ide="graphiql" if page else None,
             subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL],

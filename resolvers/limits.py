@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphql import (
+    ArgumentNode,
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -22,7 +24,9 @@ from graphql import (
     ValidationContext,
     ValidationRule,
     VariableNode,
+    Visitor,
     get_named_type,
+    visit,
 )
 
 MOST_TOKENS = 4_000
@@ -122,6 +126,19 @@ class Cost:
             found = self.variables.get(value.name.value)
             return found if isinstance(found, int) else otherwise
         return otherwise
+
+
+def paged_by(document: DocumentNode) -> list[str]:
+    """The variables that size pages in a document: its cost depends on no other."""
+    found: set[str] = set()
+
+    class Pages(Visitor):
+        def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
+            if node.name.value in _PAGED_BY and isinstance(node.value, VariableNode):
+                found.add(node.value.name.value)
+
+    visit(document, Pages())
+    return sorted(found)
 
 
 class Limits(ValidationRule):

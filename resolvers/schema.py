@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import aclosing
+from functools import cache, cached_property
 from typing import Any
 
 import strawberry
@@ -12,6 +13,7 @@ from strawberry.extensions import AddValidationRules, MaxTokensLimiter, SchemaEx
 from strawberry.extensions.directives import DirectivesExtension, DirectivesExtensionSync
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult, Info
+from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from resolvers.access import node_query
@@ -62,6 +64,9 @@ from resolvers.node import Id, Node
 from resolvers.nodes import BY_PREFIX, node
 from resolvers.organization.mutations import OrganizationMutations
 from resolvers.organization.queries import OrganizationQueries
+from resolvers.plans.operation import Operation
+from resolvers.plans.refusal import Unsupported
+from resolvers.plans.store import Store
 from resolvers.policies.mutations import PolicyMutations
 from resolvers.policies.queries import PolicyQueries
 from resolvers.policies.subscriptions import PolicySubscriptions
@@ -70,7 +75,9 @@ from resolvers.pull_requests.mutations import PullRequestMutations
 from resolvers.pull_requests.queries import PullRequestQueries
 from resolvers.pull_requests.types import PullRequest
 from resolvers.rest_directive import rest
+from resolvers.running import run, stream
 from resolvers.scalars import SCALARS
+from resolvers.services.imports import ImportMutations
 from resolvers.services.mutations import RuntimeMutations, ServiceMutations
 from resolvers.services.queries import ServiceQueries
 from resolvers.services.types import SessionService
@@ -158,6 +165,7 @@ class Mutation(
     OrganizationMutations,
     PolicyMutations,
     PullRequestMutations,
+    ImportMutations,
     RuntimeMutations,
     ServiceMutations,
     SignInMutations,
@@ -204,6 +212,24 @@ class SoundstageSchema(strawberry.Schema):
     def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
         return [extension for extension in super().get_extensions(sync) if not isinstance(extension, _DIRECTIVES)]
 
+    @cached_property
+    def plans(self) -> Store:
+        """The operations that are known."""
+        return Store(self._schema)
+
+    def _known(self, query: str | None, name: str | None, sent: dict[str, Any] | None) -> Operation | None:
+        """A known operation that can be run with these variables by its plan."""
+        if not isinstance(query, str) or not isinstance(name, str | None) or not isinstance(sent, dict | None):
+            return None  # what is wrong with it is told elsewhere
+        operation = self.plans.find(query, name)
+        if operation is not None:
+            try:
+                operation.check(sent or {})
+            except Unsupported as refused:
+                self.plans.refused(refused.reason)
+                return None
+        return operation
+
     async def execute(
         self,
         query: str | None,
@@ -216,9 +242,47 @@ class SoundstageSchema(strawberry.Schema):
     ) -> ExecutionResult:
         """One answer to one operation; a subscription has many, and takes `stream`."""
         allowed = set(allowed_operation_types or OperationType) - {OperationType.SUBSCRIPTION}
-        return await super().execute(
+        known = self._known(query, operation_name, variable_values)
+        if known is not None and context_value is not None and OperationType(known.node.operation.value) in allowed:
+            return await run(known, variable_values or {}, context_value)
+        result = await super().execute(
             query, variable_values, context_value, root_value, operation_name, allowed, operation_extensions
         )
+        if query and not isinstance(result, PreExecutionError):
+            self.plans.seen(query, operation_name)
+        return result
+
+    async def stream(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+    ) -> Any:
+        """The answers to an operation, one after another."""
+        known = self._known(query, operation_name, variable_values)
+        if known is not None and context_value is not None:
+            return stream(known, variable_values or {}, context_value)
+        results = await super().stream(
+            query,
+            variable_values,
+            context_value,
+            root_value,
+            operation_name,
+            operation_extensions,
+            allowed_operation_types,
+        )
+        return self._noting(results, query, operation_name)
+
+    async def _noting(self, results: Any, query: str | None, name: str | None) -> AsyncGenerator[Any, None]:
+        async with aclosing(results):
+            async for result in results:
+                if query and not isinstance(result, PreExecutionError):
+                    self.plans.seen(query, name)
+                yield result
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Nothing: `ClientErrors` logs what is a defect, and only that."""
@@ -264,6 +328,18 @@ _NODES: list[type] = [
 @cache
 def build_schema(*, production: bool = False) -> SoundstageSchema:
     """The schema as it is served; without introspection in production."""
+    return schema_of(Query, Mutation, Subscription, types=_NODES, production=production)
+
+
+def schema_of(
+    query: type,
+    mutation: type | None = None,
+    subscription: type | None = None,
+    *,
+    types: Iterable[type] = (),
+    production: bool = False,
+) -> SoundstageSchema:
+    """A schema with all that holds for ours: limits, budgets, codes of errors, compiled operations."""
     rules: list[type[ASTValidationRule]] = [Limits, *([NoSchemaIntrospectionCustomRule] if production else [])]
     extensions: list[type[SchemaExtension] | Callable[[], SchemaExtension]] = [
         lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),
@@ -276,10 +352,10 @@ def build_schema(*, production: bool = False) -> SoundstageSchema:
         Budgets,
     ]
     return SoundstageSchema(
-        query=Query,
-        mutation=Mutation,
-        subscription=Subscription,
-        types=_NODES,
+        query=query,
+        mutation=mutation,
+        subscription=subscription,
+        types=list(types),
         directives=[rest],
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -71,6 +71,7 @@ class RestOperation:
     description: str
     #: The operation with the fragments that it uses: what is executed.
     text: str
+    document: DocumentNode
     operation: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: Mapping[str, Variable]
@@ -223,6 +224,7 @@ def _operation(
         max_age=rest.get("maxAge"),
         description=node.description.value if node.description else name,
         text=print_ast(document),
+        document=document,
         operation=node,
         fragments=used,
         variables=_variables(node, schema),

@@ -17,7 +17,7 @@ from app.core.errors import NotFound, SoundstageError
 from app.observability.requests import REQUEST_ID, ROUTE
 from resolvers.access import root_access
 from resolvers.context import Context
-from resolvers.schema import build_schema
+from resolvers.schema import SoundstageSchema, build_schema
 from rest_compat import openapi
 from rest_compat.choices import Choice, choices
 from rest_compat.dialects import DIALECTS, Answered
@@ -29,9 +29,9 @@ from rest_compat.websockets import StreamRoute
 Route = RestRoute | Choice | StreamRoute
 
 
-def operations(folder: Path, *, validated: bool = False) -> list[RestOperation]:
+def operations(folder: Path, schema: SoundstageSchema | None = None, *, validated: bool = False) -> list[RestOperation]:
     """The operations of the documents under `graphql/`, checked against the schema unless they were before."""
-    schema = build_schema()
+    schema = schema or build_schema()
     return load_operations(folder, schema._schema, root_access(schema), validated=validated)
 
 
@@ -42,18 +42,17 @@ class RestService:
         self,
         folder: Path,
         context: Callable[[Any], Awaitable[Context]],
-        *,
-        production: bool = False,
+        schema: SoundstageSchema,
     ) -> None:
         #: The tests validate them, and `make generate` does: a start would only take longer.
-        self.operations = operations(folder, validated=True)
+        self.operations = operations(folder, schema, validated=True)
         #: What answers the paths that are no routes; set by whoever has more.
         self.otherwise: ASGIApp = _nothing
         self._router: Router[Route] = Router()
-        schema = build_schema(production=production)
         readable = frozenset(operation.path for operation in self.operations if operation.method == "GET")
         together: dict[tuple[str, str], list[RestRoute]] = {}
         for operation in self.operations:
+            schema.plans.add(operation.text, operation.document)
             if operation.is_stream:
                 self._add(operation, StreamRoute(operation, schema, context))
             else:

@@ -81,11 +81,11 @@ class Environment(Record):
 
     desired: Desired = Field(sa_type=Choice(Desired))
     #: Raised by each change of what is wanted; guards users' changes against each other.
-    generation: int
+    generation: int = 1
     #: Service -> replicas, where scaled away from the Blueprint.
     replicas: dict[str, int] = Field(sa_type=Json)
     #: Unit id -> attempt, raised by a retry.
-    attempts: dict[str, int] = Field(sa_type=Json)
+    attempts: dict[str, int] = Field(default_factory=dict, sa_type=Json)
     #: Seconds from ready to an automatic stop.
     auto_shutdown: int | None = None
     shutdown_at: datetime | None = Field(default=None, sa_type=Moment)
@@ -93,7 +93,7 @@ class Environment(Record):
     status: EnvironmentStatus = Field(sa_type=Choice(EnvironmentStatus))
     observed_generation: int = 0
     #: "service/port/replica" -> number.
-    ports: dict[str, int] = Field(sa_type=Json)
+    ports: dict[str, int] = Field(default_factory=dict, sa_type=Json)
     #: Why it is not running: a code, a sentence, and the cause as the engine saw it.
     reason: str = ""
     message: str = ""

@@ -39,6 +39,18 @@ class BadOrder(Unprocessable):
     code = "BAD_ORDER"
 
 
+class NotRecognized(Unprocessable):
+    """Nothing in the repository says how it is run. Give `run`: the command that starts it."""
+
+    code = "NOT_RECOGNIZED"
+
+
+class FolderTaken(Conflict):
+    """The working copy has something at this place already. Give another `directory`."""
+
+    code = "FOLDER_TAKEN"
+
+
 class NoDatabase(NotFound):
     """The service has no `database` block: it does not say how its database is reached."""
 

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, bindparam
+from sqlalchemy import Integer, bindparam, select
 
-from app.database.statements import adding, change, changing, readable, removing, statement, table
+from app.database.statements import (
+    adding,
+    change,
+    changing,
+    changing_everywhere,
+    readable,
+    removing,
+    statement,
+    table,
+)
+from app.database.types import Moment
+from app.environments.models import Desired, EnvironmentStatus, EnvironmentTable
 from app.services.models import SessionService, SessionServiceTable
+from app.workspaces.models import SessionTable
 
+_environment, _session = table(EnvironmentTable).c, table(SessionTable).c
+_NOW = bindparam("now", type_=Moment())
 _service = table(SessionServiceTable).c
 _VERSION: Any = bindparam("seen", type_=Integer)
 
@@ -32,3 +46,21 @@ CHANGE = change(
     )
 )
 REMOVE = change(removing(SessionServiceTable).where(_service.id == bindparam("id"), _service.version == _VERSION))
+
+# What the sweeper does.
+END_OF_GONE_SESSIONS = change(
+    changing_everywhere(EnvironmentTable)
+    .where(
+        _environment.session_id.is_not(None),
+        _environment.desired != Desired.DELETED,
+        _environment.session_id.not_in(select(_session.id)),
+    )
+    .values(
+        desired=Desired.DELETED,
+        status=EnvironmentStatus.DELETING,
+        generation=_environment.generation + 1,
+        version=_environment.version + 1,
+        next_at=_NOW,
+        updated_at=_NOW,
+    )
+)

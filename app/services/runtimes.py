@@ -7,12 +7,13 @@ defined, or imported, does not run before somebody says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from app.blueprints.document import Blueprint
 from app.core.actor import Actor
 from app.database.unit_of_work import UnitOfWork
-from app.engines.base import EngineRefused
+from app.engines.base import EngineRefused, EngineUnavailable
 from app.environments import repository as environments
 from app.environments.models import Desired, Environment, Place
 from app.environments.service import Environments, Parts
@@ -59,8 +60,9 @@ class Runtimes:
         if not service.definition.get("image"):
             return ""
         if self._runs_images is None:
-            self._runs_images = (await self.parts.environments.engine.capabilities()).runs_images
-        if self._runs_images:
+            with suppress(EngineUnavailable):  # what is defined can be read all the same
+                self._runs_images = (await self.parts.environments.engine.capabilities()).runs_images
+        if self._runs_images is not False:
             return ""
         return f"This server's engine runs commands, not images: give {service.name} a `run` instead of its `image`."
 

@@ -81,8 +81,9 @@ class Services:
         if len(services) + len(new) > MAX_SERVICES:
             raise BadService(f"A session has at most {MAX_SERVICES} services.")
         names = [*(each.name for each in services), *(each.name for each in new)]
-        if len(set(names)) < len(names):
-            raise ServiceNameTaken()
+        for name in names:
+            if names.count(name) > 1:
+                raise ServiceNameTaken(f"The session has a service named {name[:40]!r}. Choose another name.")
         first = services[-1].position + 1 if services else 0
         made = [self._new(session_id, position, each) for position, each in enumerate(new, first)]
         together = _filled([*services, *made])

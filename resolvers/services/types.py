@@ -8,6 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 from strawberry.types import Info
 
+from app.environments.models import Environment, EnvironmentStatus
 from app.services import models
 from resolvers.context import Context
 from resolvers.environments.types import EnvironmentService, ServicePort, ServiceStatus, services_of
@@ -73,7 +74,7 @@ class SessionService(Node):
             return _idle("", refusal)
         services = services_of(environment, await info.context.units.load(environment.id))
         found = next((each for each in services if each.name == record.name), None)
-        return _runtime(environment.id, found, refusal) if found else _idle(environment.id, refusal)
+        return _runtime(environment, found, refusal) if found else _idle(environment.id, refusal)
 
 
 def _idle(environment_id: str, message: str) -> ServiceRuntime:
@@ -89,16 +90,18 @@ def _idle(environment_id: str, message: str) -> ServiceRuntime:
     )
 
 
-def _runtime(environment_id: str, found: EnvironmentService, refusal: str) -> ServiceRuntime:
+def _runtime(environment: Environment, found: EnvironmentService, refusal: str) -> ServiceRuntime:
+    # What keeps all of it from running, such as a port that is taken, is no replica's to tell.
+    kept = environment.status is EnvironmentStatus.FAILED and found.replicas > 0 and not found.instances
     return ServiceRuntime(
-        environment_id=strawberry.ID(environment_id),
-        status=found.status,
+        environment_id=strawberry.ID(environment.id),
+        status=ServiceStatus.FAILED if kept else found.status,
         replicas=found.replicas,
         ready_replicas=found.ready_replicas,
         restarts=found.restarts,
         url=found.url,
         ports=found.ports,
-        message=refusal or found.message,
+        message=refusal or found.message or (environment.message if kept else ""),
     )
 
 

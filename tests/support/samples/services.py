@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tests.support import published
 from tests.support.samples.workspaces import PREPARATIONS as OF_WORKSPACES
 from tests.support.sampling import Facts, RouteSample, Sample
 from tests.support.serving import Client
 
 NEW = {"name": "web", "definition": {"run": "python3 -m http.server $PORT", "ports": ["http"]}}
+REPOSITORY = {"repository": f"{published.OWNER}/sample"}
+IMAGE = {"image": "postgres", "tag": "18"}
 DATABASE = {
     "engine": "POSTGRESQL",
     "host": "db.example",
@@ -60,6 +63,12 @@ SAMPLES: dict[str, Sample] = {
     "Mutation.stopServices": Sample(_session, given="", needs=("service",)),
     "Mutation.restartService": Sample(_service, given="", needs=("service",)),
     "Mutation.stopService": Sample(_service, given="", needs=("service",)),
+    "Mutation.importRepository": Sample(
+        lambda facts: {**_session(facts), "host": "GITHUB", "input": REPOSITORY}, given="", needs=("hosts",)
+    ),
+    "Mutation.importImage": Sample(
+        lambda facts: {**_session(facts), "input": IMAGE}, given="", needs=("work_session",)
+    ),
 }
 
 ROUTE_SAMPLES: dict[str, RouteSample] = {
@@ -72,6 +81,10 @@ ROUTE_SAMPLES: dict[str, RouteSample] = {
     "StopServices": RouteSample(_path, given="", needs=("service",)),
     "RestartService": RouteSample(_runtime_path, given="", needs=("service",)),
     "StopService": RouteSample(_runtime_path, given="", needs=("service",)),
+    "ImportFromGitHub": RouteSample(_path, body=REPOSITORY, given="", needs=("hosts",)),
+    "ImportFromGitLab": RouteSample(_path, body=REPOSITORY, given="", needs=("hosts",)),
+    "ImportFromBitbucket": RouteSample(_path, body=REPOSITORY, given="", needs=("hosts",)),
+    "ImportFromDockerHub": RouteSample(_path, body=IMAGE, given="", needs=("work_session",)),
 }
 
 
@@ -84,4 +97,13 @@ async def _define(client: Client) -> dict[str, str]:
     return {**made, "service": found["createService"]["id"]}
 
 
-PREPARATIONS: dict[str, Callable[[Client], Awaitable[dict[str, str]]]] = {"service": _define}
+async def _connect(client: Client) -> dict[str, str]:
+    made = await OF_WORKSPACES["work_session"](client)
+    if not published.is_published(REPOSITORY["repository"]):
+        published.publish("sample", {"Procfile": "web: serve"})
+    for host in ("github", "gitlab", "bitbucket"):
+        await published.connect(client, host)
+    return made
+
+
+PREPARATIONS: dict[str, Callable[[Client], Awaitable[dict[str, str]]]] = {"service": _define, "hosts": _connect}

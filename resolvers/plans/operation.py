@@ -1,0 +1,131 @@
+"""An operation of a document: everything about it that requests have in common."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FragmentDefinitionNode,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    create_source_event_stream,
+)
+from graphql.execution.values import VariableValues
+
+from resolvers.plans.executor import PlannedExecutor
+from resolvers.plans.plan import Plan
+from resolvers.plans.refusal import Unsupported
+from resolvers.plans.selecting import conditions
+from resolvers.plans.variables import coercer
+
+#: Variants of an operation by what its conditions say; a client that sends more gets the rest interpreted.
+MOST_VARIANTS = 8
+
+
+_NO_VARIABLES = VariableValues({}, {})
+
+
+class Operation:
+    """Parsed and validated before; planned when it is first run, once for each set of conditions.
+
+    Raises `Unsupported` in `plan` and in what uses it, each time for the same reason: the refusal is remembered.
+    """
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, name: str | None = None) -> None:
+        self.schema, self.document, self.name = schema, document, name
+        found = [
+            node
+            for node in document.definitions
+            if isinstance(node, OperationDefinitionNode) and (name is None or (node.name and node.name.value == name))
+        ]
+        if len(found) != 1:
+            raise Unsupported("operation name")
+        self.node = found[0]
+        self.fragments = {
+            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+        }
+        self.coerce = coercer(schema, self.node)
+        self.conditions = conditions(schema, self.node, self.fragments)
+        #: For those who run it: what they have found out once and for all.
+        self.kept: dict[str, Any] = {}
+        self._variants: dict[tuple[bool, ...], Plan | Unsupported] = {}
+
+    @property
+    def is_subscription(self) -> bool:
+        """Whether it has many answers."""
+        return self.node.operation is OperationType.SUBSCRIPTION
+
+    @property
+    def size(self) -> int:
+        """The fields of its plans."""
+        return sum(len(plan.fields) for plan in self._variants.values() if isinstance(plan, Plan))
+
+    def plan(self, variables: VariableValues) -> Plan:
+        """The plan for these values of the conditions. Raises `Unsupported`."""
+        key: tuple[Any, ...] = tuple(variables.coerced.get(name) for name in self.conditions)
+        plan = self._variants.get(key)
+        if plan is None:
+            plan = self._planned(key)
+        if isinstance(plan, Unsupported):
+            raise plan.with_traceback(None)
+        return plan
+
+    def _planned(self, key: tuple[Any, ...]) -> Plan | Unsupported:
+        made: Plan | Unsupported
+        if any(type(value) is not bool for value in key):
+            return Unsupported("condition")  # null where a boolean has to be is an error that graphql-core tells
+        if len(self._variants) >= MOST_VARIANTS:
+            return Unsupported("variants")
+        try:
+            made = Plan(self.schema, self.node, self.fragments, dict(zip(self.conditions, key, strict=True)))
+        except Unsupported as refused:
+            made = refused
+        except RecursionError:
+            made = Unsupported("too deep")
+        self._variants[key] = made
+        return made
+
+    def check(self, sent: Mapping[str, Any]) -> None:
+        """Raises `Unsupported` where graphql-core has to run it with these variables."""
+        if self.conditions:
+            variables = self.coerce(sent)
+            if not isinstance(variables, list):
+                self.plan(variables)
+        else:
+            self.plan(_NO_VARIABLES)
+
+    async def execute(self, sent: Mapping[str, Any], context: Any, root: Any = None) -> ExecutionResult:
+        """The answer to a query or mutation. Raises `Unsupported`."""
+        variables = self.coerce(sent)
+        if isinstance(variables, list):
+            return ExecutionResult(None, variables)
+        result = self.plan(variables).run(variables, context, root)
+        return result if isinstance(result, ExecutionResult) else await result
+
+    async def subscribe(
+        self, sent: Mapping[str, Any], context: Any, root: Any = None
+    ) -> AsyncGenerator[ExecutionResult, None] | ExecutionResult:
+        """The answers to the events of a subscription; one answer alone where it cannot begin. Raises `Unsupported`."""
+        variables = self.coerce(sent)
+        if isinstance(variables, list):
+            return ExecutionResult(None, variables)
+        plan = self.plan(variables)
+        begun = create_source_event_stream(PlannedExecutor(plan, variables, context, root))
+        events = await begun if isinstance(begun, Awaitable) else begun
+        if isinstance(events, ExecutionResult):
+            return events
+        return _answers(plan, events, variables, context)
+
+
+async def _answers(
+    plan: Plan, events: Any, variables: VariableValues, context: Any
+) -> AsyncGenerator[ExecutionResult, None]:
+    async with aclosing(events):
+        async for event in events:
+            result = plan.run(variables, context, event)
+            yield result if isinstance(result, ExecutionResult) else await result
