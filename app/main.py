@@ -16,6 +16,7 @@ from app.assistant.drafts import builtin_drafts
 from app.assistant.files import Files
 from app.assistant.jobs import forget_old as forget_old_answers
 from app.assistant.parts import AssistantParts
+from app.assistant.running_tools import RunningTools
 from app.audit.cursors import Cursors
 from app.audit.sealer import Sealer
 from app.audit.service import Parts as AuditParts
@@ -181,7 +182,7 @@ class Server:
             each.start()
 
     def _product(self, vault: Vault, environments: Parts) -> Product:
-        policies = PolicyParts()
+        policies, databases = PolicyParts(), self._database_console(environments)
         return Product(
             self.database,
             environments,
@@ -200,8 +201,8 @@ class Server:
             self.workspaces,
             self.terminals,
             self.uploads,
-            self._assistant(vault, environments, policies),
-            self._database_console(environments),
+            self._assistant(vault, environments, policies, databases),
+            databases,
             lambda: self.metrics.answered,
             production=self.settings.production,
         )
@@ -244,7 +245,11 @@ class Server:
             registry_url=given.docker_registry_url.rstrip("/"),
         )
 
-    def _assistant(self, vault: Vault, environments: Parts, policies: PolicyParts) -> AssistantParts:
+    def _assistant(
+        self, vault: Vault, environments: Parts, policies: PolicyParts, databases: ConsoleParts
+    ) -> AssistantParts:
+        tools = builtin_tools()
+        tools.add(RunningTools(databases.services, self.terminals, databases).all())
         return AssistantParts(
             vault,
             environments,
@@ -252,7 +257,7 @@ class Server:
             policies,
             self.limits.usage,
             Files(self.settings.data_dir.absolute() / "attachments"),
-            builtin_tools(),
+            tools,
             builtin_drafts(),
             self.settings.allow_private_models,
         )

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from app.core.errors import SoundstageError
+from app.core.ids import new_id
 from app.engines.base import TerminalEnd, TerminalGap, TerminalState
 from app.terminals.models import Terminal
 from app.terminals.service import Terminals
@@ -54,10 +55,16 @@ async def begin(
         return known
     words = ["/bin/sh", "-c", _WITHOUT_INPUT, "sh", command]
     given = {**_PLAIN, **(variables or {})}
-    opened = await terminals.open(
-        session_id, command=words, variables=given, columns=COLUMNS, rows=ROWS, terminal_id=terminal_id
-    )
-    await terminals.work.commit()
+    chosen = terminal_id or new_id("trm")
+    try:
+        opened = await terminals.open(
+            session_id, command=words, variables=given, columns=COLUMNS, rows=ROWS, terminal_id=chosen
+        )
+        await terminals.work.commit()
+    except asyncio.CancelledError:
+        if not terminal_id:  # nobody will ask for it again
+            await asyncio.shield(_close(terminals, chosen))
+        raise
     return opened
 
 
@@ -78,10 +85,10 @@ async def finish(terminals: Terminals, terminal: Terminal, *, seconds: float, st
                     del kept[:-MOST_OUTPUT]
     except TimeoutError:
         timed_out = True
-        state = await _close(terminals, terminal)
+        state = await _close(terminals, terminal.id)
     except asyncio.CancelledError:
         if not stays:
-            await asyncio.shield(_close(terminals, terminal))
+            await asyncio.shield(_close(terminals, terminal.id))
         raise
     return Ran(
         terminal,
@@ -93,9 +100,9 @@ async def finish(terminals: Terminals, terminal: Terminal, *, seconds: float, st
     )
 
 
-async def _close(terminals: Terminals, terminal: Terminal) -> TerminalState | None:
+async def _close(terminals: Terminals, terminal_id: str) -> TerminalState | None:
     with suppress(SoundstageError):
-        return await terminals.parts.terminals.close(terminal.id)
+        return await terminals.parts.terminals.close(terminal_id)
     return None
 
 
