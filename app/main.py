@@ -64,7 +64,7 @@ from app.sign_in.throttle import Throttle
 from app.site import site
 from app.sso.provider import Providers
 from app.sso.service import SsoParts
-from app.terminals.jobs import Keeper
+from app.terminals.jobs import Keeper, forget_recordings
 from app.terminals.service import TerminalParts
 from app.tokens.service import REFRESH_SECONDS, SigningKeys
 from app.uploads.jobs import sweep as sweep_uploads
@@ -217,6 +217,7 @@ class Server:
             isolation=settings.isolation,
             most_open=settings.terminals_per_organization,
             idle_seconds=settings.terminal_idle_seconds,
+            recording_days=settings.terminal_recording_days,
         )
 
     def _upload_parts(self) -> UploadParts:
@@ -309,6 +310,7 @@ class Server:
                 await forget_old_answers(self.database)
                 await self.product.assistant.files.sweep(self.database)
                 await sweep_uploads(self.database, self.uploads)
+                await forget_recordings(self.database, self.terminals)
                 await sweep(self.database, self.product.workspaces.folders)
                 await sweep_services(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)

@@ -110,6 +110,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Seconds without input and output after which a terminal is closed; 0 for never.",
     )
+    terminal_recording_days: int = Field(
+        default=90,
+        ge=0,
+        description="Days that the recording of a terminal is kept after its last output; 0 for ever.",
+    )
     otlp_endpoint: str = Field(
         default="",
         description="An OpenTelemetry collector (OTLP over HTTP) to send spans to; needs the extra `tracing`.",

@@ -59,6 +59,8 @@ class TerminalParts:
     isolation: Isolation | None = None
     most_open: int = 100
     idle_seconds: float = 4 * 3600.0
+    #: Days that a recording is kept; 0: for ever.
+    recording_days: int = 0
     seats: Seats = field(default_factory=Seats)
     tickets: Tickets = field(default_factory=Tickets)
     clock: Clock = now
