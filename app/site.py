@@ -23,6 +23,7 @@ from app.console.routes import routes as asset_routes
 from app.contract import contract
 from app.core import actor
 from app.core.errors import InvalidRequest, NotFound
+from app.observability.exchange import Answer, Incoming
 from app.observability.metrics import CONTENT_TYPE, Metrics
 from app.observability.requests import ROUTE, Requests
 from app.policies.document import rules_schema
@@ -31,6 +32,7 @@ from app.webhooks.incoming import Receiver
 from resolvers.authentication import Authentication
 from resolvers.context import Context, Product
 from resolvers.http import GraphQLEndpoint
+from resolvers.known_requests import KnownRequests
 from resolvers.schema import SoundstageSchema, build_schema
 from rest_compat.chat import ChatRoutes
 from rest_compat.downloads import Download
@@ -72,6 +74,7 @@ def site(
         explain_validation=settings.explain_validation or not settings.production,
         allowed_origins=settings.allowed_origins,
     )
+    known = KnownRequests(schema, authentication.context, explains=graphql.explains)
     rest = RestService(documents or contract("graphql"), authentication.context, schema)
     rest.otherwise = _pages(product, authentication, settings, metrics, rest)
 
@@ -92,7 +95,13 @@ def site(
             expose_headers=UPLOAD_HEADERS,
         )
     streamed = (PREFIX, *(f"{prefix}{UPLOADS}" for prefix in _PREFIXES))
-    return Requests(app, metrics, body_limit=settings.body_limit, tracer=tracer, streamed=streamed)
+
+    async def fast(request: Incoming) -> Answer | None:
+        if settings.allowed_origins and "origin" in request.headers:
+            return None  # what a browser asks from elsewhere is told what it may do
+        return await (known.answer(request) if request.path == "/graphql" else rest.answer(request))
+
+    return Requests(app, metrics, body_limit=settings.body_limit, fast=fast, tracer=tracer, streamed=streamed)
 
 
 def _pages(

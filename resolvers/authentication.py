@@ -13,7 +13,8 @@ from app.core.errors import Forbidden, SoundstageError
 from app.core.ids import new_id
 from app.federation.bearers import Bearers
 from app.identity.keys import AGENT_PREFIX
-from app.identity.service import authenticate
+from app.identity.service import KnownKeys
+from app.observability.exchange import Incoming
 from app.observability.requests import REQUEST_ID
 from app.sign_in.sessions import Client, authenticate_cookie
 from app.tokens.errors import TokenRefused
@@ -32,6 +33,7 @@ class Authentication:
 
     product: Product
     bearers: Bearers
+    keys: KnownKeys
     allowed_origins: Sequence[str] = ()
 
     async def context(self, connection: HTTPConnection) -> Context:
@@ -43,7 +45,7 @@ class Authentication:
             client=Client(address, connection.headers.get("user-agent", "")),
             cookie=connection.cookies.get(SESSION_COOKIE),
             transaction=connection.cookies.get(SSO_COOKIE),
-            gone=_gone(connection) if isinstance(connection, Request) else None,
+            gone=_gone(connection),
         )
         token = bearer_of(connection)
         if token is not None:
@@ -64,7 +66,7 @@ class Authentication:
             elif token.startswith(AGENT_PREFIX):
                 context.actor = await authenticate_agent(self.product.database, token)
             else:
-                context.actor = await authenticate(self.product.database, token)
+                context.actor = await self.keys.actor(token)
         except TokenRefused as error:
             log.debug("token.refused", reason=error.reason, request_id=context.request_id)
             context.refused = error
@@ -79,7 +81,14 @@ class Authentication:
             context.refused = error
 
 
-def _gone(request: Request) -> Callable[[], Awaitable[None]]:
+def _gone(connection: object) -> Callable[[], Awaitable[None]] | None:
+    """Waits until who asks has left; None for a WebSocket, which ends what it began by itself."""
+    if isinstance(connection, Incoming):
+        return connection.gone
+    return _left(connection) if isinstance(connection, Request) else None
+
+
+def _left(request: Request) -> Callable[[], Awaitable[None]]:
     async def wait() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass

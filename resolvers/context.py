@@ -128,8 +128,6 @@ class Context:
     transaction: str | None = None
     #: What the audit event of this mutation tells beside its action; no secrets.
     audit_details: dict[str, Any] = field(default_factory=dict)
-    #: Headers for the answer, beside those that every answer has: cookies, limits.
-    response_headers: MutableHeaders = field(default_factory=MutableHeaders)
     #: Waits until the client has left; to be called once the request's body is read. None for what is no request.
     gone: Callable[[], Awaitable[None]] | None = None
     #: Whether it came in as GraphQL: then its cost is counted.
@@ -140,6 +138,16 @@ class Context:
     admission: Admission | None = None
     #: What the client sent in `connection_init`.
     connection_params: dict[str, Any] | None = None
+
+    @cached_property
+    def response_headers(self) -> MutableHeaders:
+        """Headers for the answer, beside those that every answer has: cookies, limits."""
+        return MutableHeaders()
+
+    @property
+    def has_response_headers(self) -> bool:
+        """Whether there are any."""
+        return "response_headers" in self.__dict__
 
     def unbind(self) -> None:
         """From here on the unit of work is the system's: for what belongs to a person and not to an organization."""

@@ -55,7 +55,8 @@ class _Client(asyncio.Protocol):
 
 def request(method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
     """The bytes of a request."""
-    told = {"Host": "127.0.0.1", "Content-Type": "application/json", **(headers or {}), "Content-Length": str(len(body))}
+    told = {"Host": "127.0.0.1", "Content-Type": "application/json", **(headers or {})}
+    told["Content-Length"] = str(len(body))
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in told.items())]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 

@@ -55,7 +55,7 @@ class Store:
     def find(self, text: str, name: str | None) -> Operation | None:
         """A known operation, and one run more of it; None for what is to be run by graphql-core."""
         key = (text, name)
-        return self._planned.get(key) or self._own_operation(key) or self._again(key)
+        return self._planned.get(key) or self._again(key) or self._own_operation(key)
 
     def _own_operation(self, key: Key) -> Operation | None:
         document_id = sha256(key[0].encode()).hexdigest() if self._own else ""
