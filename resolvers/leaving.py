@@ -29,6 +29,8 @@ async def unless_gone(gone: Callable[[], Awaitable[None]] | None, work: Coroutin
             return task.result()
         task.cancel()
         await asyncio.wait({task})
+        if not task.cancelled() and task.exception() is None:
+            return task.result()  # it was done before it could be cancelled: it is to be recorded
         raise ClientGone()
     finally:
         leaving.cancel()

@@ -20,6 +20,8 @@ from app.outbound.addresses import checked_address, is_public
 from app.outbound.errors import NameUnknown, PrivateAddress
 from app.services.models import DatabaseAccess
 
+RESOLVE_SECONDS = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -45,17 +47,23 @@ async def place_of(target: DatabaseAccess, own_ports: Container[int], *, allow_p
     if "/" in target.host or "," in target.host or not 0 < target.port < 65_536:
         raise AddressRefused("A database is at a name or an address, and at one port.")
     try:
-        addresses = await _resolved(target.host, target.port)
-        if target.port in own_ports and all(_is_loopback(address) for address in addresses):
-            return Place(addresses[0], target.port, target.host, public=False, loopback=True)
-        host = await checked_address(target.host, target.port, "", allow_private=allow_private)
-    except NameUnknown:
+        async with asyncio.timeout(RESOLVE_SECONDS):
+            return await _place(target, own_ports, allow_private)
+    except (NameUnknown, TimeoutError):
         raise DatabaseUnreachable(f"The name {target.host[:100]!r} cannot be resolved.") from None
     except PrivateAddress:
         raise AddressRefused(
             "The address is private. Reachable are the public internet and, on this machine, the ports of the "
             "session's own services; an operator allows more with `allow_private_databases`."
         ) from None
+
+
+async def _place(target: DatabaseAccess, own_ports: Container[int], allow_private: bool) -> Place:
+    if target.port in own_ports:
+        addresses = await _resolved(target.host, target.port)
+        if all(_is_loopback(address) for address in addresses):
+            return Place(addresses[0], target.port, target.host, public=False, loopback=True)
+    host = await checked_address(target.host, target.port, "", allow_private=allow_private)
     return Place(host, target.port, target.host, public=is_public(host), loopback=_is_loopback(host))
 
 

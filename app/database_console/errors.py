@@ -48,13 +48,13 @@ class QueryFailed(Unprocessable):
 
 
 class QueryTimedOut(Unprocessable):
-    """The statement took longer than it may: it was cancelled, and nothing was changed."""
+    """The statement took longer than it may, and was cancelled. What it had not committed is undone."""
 
     code = "QUERY_TIMED_OUT"
 
 
 class QueryCancelled(Conflict):
-    """The statement was cancelled, and nothing was changed."""
+    """The statement was cancelled. What it had not committed is undone."""
 
     code = "QUERY_CANCELLED"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
@@ -123,7 +123,7 @@ class Postgresql:
             await prepared.fetch(*arguments)
             changed = _changed(prepared.get_statusmsg())
         # Where anything above fails, the end of the connection undoes it: a roll-back could wait for ever.
-        await transaction.commit()
+        await _whole(transaction.commit())
         return Result(columns, rows, changed, cut, values.cut, (time.perf_counter() - began) * 1000)
 
     async def _told(self, asked: Awaitable[T], seconds: float) -> T:
@@ -201,6 +201,17 @@ async def _connect(target: DatabaseAccess, place: Place) -> Any:
         if context is None or place.public or "rejected SSL upgrade" not in str(error):
             raise
         return await asyncpg.connect(**given, ssl=False)
+
+
+async def _whole(commit: Coroutine[Any, Any, None]) -> None:
+    """A commit that is not cancelled halfway: whoever asked has to hear that something was changed."""
+    task = asyncio.ensure_future(commit)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=CLOSE_SECONDS)
+        if not task.done() or task.exception() is not None:
+            raise
 
 
 async def _with_text(connection: Any, sql: str, columns: Sequence[Any]) -> str:
@@ -319,7 +330,7 @@ async def _rows(cursor: Any, bounds: Bounds, values: Values) -> tuple[list[list[
 def weight(value: Any) -> int:
     """About how many bytes a value takes as JSON."""
     if isinstance(value, str):
-        return len(value) + 3
+        return (len(value) if value.isascii() else len(value.encode())) + 3
     if isinstance(value, list):
         return sum(map(weight, value)) + 2
     if isinstance(value, dict):

@@ -46,7 +46,7 @@ from app.database_console.models import (
     TableKind,
 )
 from app.database_console.statements import check_text
-from app.files.errors import FileNotFound
+from app.files.errors import FileNotFound, NotAFile
 from app.files.tree import Tree
 from app.git.paths import check_path
 
@@ -57,6 +57,7 @@ START_SECONDS = 10.0
 GRACE_SECONDS = 1.0
 LONGEST_ANSWER = 64 * 1024 * 1024
 
+_BESIDE = ("-journal", "-wal", "-shm")
 #: A file, by device and inode: the same under every name.
 FileId = tuple[int, int]
 
@@ -122,7 +123,12 @@ class Sqlite:
             "rows": bounds.rows,
             "bytes": bounds.bytes,
         }
-        told = await self._ask(asked, bounds.seconds)
+        try:
+            told = await self._ask(asked, bounds.seconds)
+        except asyncio.CancelledError:
+            told = await self._outcome() if statement.write else None
+            if told is None:
+                raise
         return Result(
             columns=_columns(told["columns"], told["rows"]),
             rows=told["rows"],
@@ -131,6 +137,15 @@ class Sqlite:
             cut_values=told["cut_values"],
             milliseconds=(time.perf_counter() - began) * 1000,
         )
+
+    async def _outcome(self) -> Any:
+        """What became of a change that was cancelled: its answer where it was committed before, else None."""
+        with suppress(ProcessLookupError):
+            self._child.terminate()
+        try:
+            return await self._answer(GRACE_SECONDS)
+        except SoundstageError:
+            return None
 
     async def ready(self) -> None:
         """Waits until the file is open; raises `NotADatabase`, `DatabaseUnreachable`."""
@@ -176,12 +191,26 @@ class _Opening(Tree):
 
     def opened(self, path: str) -> int:
         """A descriptor of an ordinary file, which the caller closes; raises what `read` does."""
-        self.read(path, 0, 0)  # has words for everything that can be wrong
+        if self.entry(path).kind != "file":
+            raise NotAFile()
         try:
             with self._file(check_path(path)) as handle:
                 return os.dup(handle)
         except OSError as error:
             raise FileNotFound() from error
+
+    def check_beside(self, path: str) -> None:
+        """Raises `NotADatabase` where SQLite's own files beside it may be somebody else's, under another name.
+
+        SQLite follows no links, but writes to what is linked hard: to shared memory even when it only reads.
+        """
+        for suffix in _BESIDE:
+            with suppress(FileNotFound):
+                handle = self.opened(f"{path}{suffix}")
+                links = os.fstat(handle).st_nlink
+                os.close(handle)
+                if links != 1:
+                    raise NotADatabase(f"The file {path}{suffix} has another name elsewhere.")
 
 
 @asynccontextmanager
@@ -191,8 +220,10 @@ async def opened(folder: Path, path: str, own: Sequence[FileId], *, write: bool)
     Raises `FileNotFound`, `NotAFile`, `NotAFolder`, `BadPath`, `OwnDatabase`, `NotADatabase`, `DatabaseUnreachable`.
     """
     # Kept open meanwhile: no other file can get its inode.
-    handle = await asyncio.to_thread(_Opening(folder).opened, path)
+    files = _Opening(folder)
+    handle = await asyncio.to_thread(files.opened, path)
     try:
+        await asyncio.to_thread(files.check_beside, path)
         status = os.fstat(handle)
         file_id = (status.st_dev, status.st_ino)
         if file_id in own:

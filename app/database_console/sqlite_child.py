@@ -255,7 +255,7 @@ def _bound(value: Any) -> Any:
 
 def _weight(value: Any) -> int:
     if isinstance(value, str):
-        return len(value) + 3
+        return (len(value) if value.isascii() else len(value.encode())) + 3
     return len(value["base64"]) + 16 if isinstance(value, dict) else 8
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from app.core.errors import SoundstageError
 from app.database_console.errors import (
     NotADatabase,
     OwnDatabase,
@@ -267,6 +268,37 @@ async def test_our_own_file_is_known_under_every_name(folder: Path, tmp_path: Pa
         with pytest.raises((OwnDatabase, BadPath)):
             async with opened(folder, path, [(status.st_dev, status.st_ino)], write=False):
                 pass
+
+
+@pytest.mark.parametrize("suffix", ["-journal", "-wal", "-shm"])
+@pytest.mark.parametrize("write", [False, True])
+@pytest.mark.parametrize("hard", [False, True])
+async def test_what_stands_beside_it_leads_to_no_other_file(
+    folder: Path, tmp_path: Path, suffix: str, write: bool, hard: bool
+) -> None:
+    database, precious = folder / "data" / "shop #1.db", tmp_path / "precious"
+    precious.write_bytes(b"precious" * 1_000)
+    connection = sqlite3.connect(database)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+    beside = database.with_name(database.name + suffix)
+    beside.hardlink_to(precious) if hard else beside.symlink_to(precious)
+
+    with pytest.raises(SoundstageError):
+        await ask(folder, "DELETE FROM customers" if write else "SELECT * FROM customers", write=write)
+
+    assert precious.read_bytes() == b"precious" * 1_000
+
+
+async def test_a_change_that_was_done_before_it_was_cancelled_is_told(folder: Path) -> None:
+    async with reading(folder, write=True) as database:
+        asked = asyncio.create_task(database.run(Statement("DELETE FROM customers", (), True), BOUNDS))
+        while database._child.stdout is None or not database._child.stdout._buffer:
+            await asyncio.sleep(0)
+        asked.cancel()
+        found = await asked
+
+    assert found.changed == 3
 
 
 async def test_what_is_no_database_is_told(folder: Path) -> None:
