@@ -9,6 +9,9 @@ from typing import Any, Protocol
 
 from app.core.paging import Page
 
+#: A file, by device and inode: the same under every name.
+FileId = tuple[int, int]
+
 
 class TableKind(enum.StrEnum):
     """What rows are selected from."""

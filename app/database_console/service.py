@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from app.core.actor import Actor
 from app.core.errors import InvalidRequest
@@ -14,12 +14,10 @@ from app.core.ids import new_id
 from app.core.paging import Page
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
-from app.database_console import postgresql, repository, sqlite
-from app.database_console.addresses import place_of
+from app.database_console import repository
 from app.database_console.errors import OwnDatabase
-from app.database_console.models import Bounds, Driver, Result, Selection, Statement, Table
+from app.database_console.models import Bounds, Driver, FileId, Result, Selection, Statement, Table
 from app.database_console.running import Key, Running
-from app.database_console.sqlite import FileId
 from app.database_console.statements import select
 from app.environments import repository as environments
 from app.environments.models import Desired
@@ -27,6 +25,9 @@ from app.services.models import DatabaseAccess, DatabaseEngine
 from app.services.runtimes import RuntimeParts
 from app.services.service import Services
 from app.workspaces.sessions import Sessions
+
+if TYPE_CHECKING:
+    from app.database_console.postgresql import Postgresql
 
 T = TypeVar("T")
 
@@ -133,6 +134,9 @@ class DatabaseConsole:
 
     @asynccontextmanager
     async def _opened(self, session_id: str, access: DatabaseAccess, *, write: bool) -> AsyncIterator[Driver]:
+        from app.database_console import postgresql, sqlite  # a start is spared what only those need who ask
+        from app.database_console.addresses import place_of
+
         async with AsyncExitStack() as stack:
             if access.engine is DatabaseEngine.SQLITE:
                 copy = await Sessions(self.work, self.actor, self.parts.services.workspaces).working_copy(session_id)
@@ -151,7 +155,7 @@ class DatabaseConsole:
         running = [each for each in found if each.desired is Desired.RUNNING]
         return {port for environment in running for port in environment.ports.values()}
 
-    async def _check_other(self, driver: postgresql.Postgresql) -> None:
+    async def _check_other(self, driver: Postgresql) -> None:
         """Raises `OwnDatabase` on the server that holds our own, whatever the database's name and the address."""
         if self.parts.database.name != "postgresql":
             return

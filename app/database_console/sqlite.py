@@ -37,6 +37,7 @@ from app.database_console.models import (
     Bounds,
     Column,
     Cut,
+    FileId,
     ForeignKey,
     Result,
     ResultColumn,
@@ -58,9 +59,6 @@ GRACE_SECONDS = 1.0
 LONGEST_ANSWER = 64 * 1024 * 1024
 
 _BESIDE = ("-journal", "-wal", "-shm")
-#: A file, by device and inode: the same under every name.
-FileId = tuple[int, int]
-
 _ERRORS: Mapping[str, type[SoundstageError]] = {
     "read_only": ReadOnly,
     "timed_out": QueryTimedOut,
