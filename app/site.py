@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from app.billing.webhooks import Webhooks as BillingWebhooks
 from app.blueprints import json_schema
 from app.console.routes import page_endpoint
 from app.console.routes import routes as asset_routes
-from app.contract import contract
+from app.contract import client_documents, contract
 from app.core import actor
 from app.core.errors import InvalidRequest, NotFound
 from app.observability.exchange import Answer, Incoming
@@ -64,7 +64,7 @@ def site(
     documents: Path | None = None,
 ) -> ASGIApp:
     """The whole application: `/graphql`, the REST routes, and what else there is. Ours, unless another is given."""
-    schema = schema or build_schema(production=settings.production)
+    schema = schema or _schema_of(settings)
     graphql = GraphQLEndpoint(
         context=authentication.context,
         authenticate=authentication.admit,
@@ -76,7 +76,8 @@ def site(
     )
     known = KnownRequests(schema, authentication.context, explains=graphql.explains)
     rest = RestService(documents or contract("graphql"), authentication.context, schema)
-    rest.otherwise = _pages(product, authentication, settings, metrics, rest)
+    rest.otherwise = _pages(product, authentication, settings, metrics, rest, schema)
+    schema.plans.refused = lambda reason: metrics.unplanned.labels(reason).inc()
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan" and scope["path"] == "/graphql":
@@ -104,8 +105,21 @@ def site(
     return Requests(app, metrics, body_limit=settings.body_limit, fast=fast, tracer=tracer, streamed=streamed)
 
 
+def _schema_of(settings: Settings) -> SoundstageSchema:
+    """The schema of these settings, with the documents that our own clients send."""
+    made = build_schema(production=settings.production, only_trusted=settings.trusted_documents)
+    for text in client_documents():
+        made.plans.add(text)
+    return made
+
+
 def _pages(
-    product: Product, authentication: Authentication, settings: Settings, metrics: Metrics, rest: RestService
+    product: Product,
+    authentication: Authentication,
+    settings: Settings,
+    metrics: Metrics,
+    rest: RestService,
+    schema: SoundstageSchema,
 ) -> Starlette:
     async def numbers(request: Request) -> Response:
         request.scope[ROUTE] = "metrics"
@@ -115,7 +129,7 @@ def _pages(
         request.scope[ROUTE] = "openapi"
         return Response(rest.document, media_type="application/json")
 
-    chat = ChatRoutes(build_schema(production=settings.production), authentication.context, product.assistant.files)
+    chat = ChatRoutes(schema, authentication.context, product.assistant.files)
     exported = _audit_export(product, authentication)
     billed, received = _billing_webhook(product), _incoming_webhook(product)
     routes = [Route(path, numbers, methods=["GET"]) for path in ("/metrics", *(f"{p}/metrics" for p in _PREFIXES))]
@@ -128,6 +142,7 @@ def _pages(
     routes += GitHttp(authentication.context, settings.push_limit).routes()
     routes += [
         Route("/openapi.json", document, methods=["GET"]),
+        Route("/documents.json", _documents(rest), methods=["GET"]),
         Route("/schemas/blueprint.json", _blueprint_schema, methods=["GET"]),
         Route("/schemas/policy-rules.json", _rules_schema, methods=["GET"]),
     ]
@@ -178,6 +193,14 @@ def _audit_export(product: Product, authentication: Authentication) -> Download:
         lines,
         "audit.ndjson",
     )
+
+
+def _documents(rest: RestService) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        request.scope[ROUTE] = "documents"
+        return Response(rest.trusted, media_type="application/json")
+
+    return answer
 
 
 async def _blueprint_schema(request: Request) -> Response:

@@ -38,7 +38,8 @@ class Authentication:
 
     async def context(self, connection: HTTPConnection) -> Context:
         """The context of a request, with the actor where a valid credential came with it."""
-        address = connection.client.host if connection.client else ""
+        client = connection.client
+        address = client.host if client else ""
         context = Context(
             self.product,
             request_id=connection.scope.get(REQUEST_ID) or new_id("req"),

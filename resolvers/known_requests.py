@@ -18,10 +18,11 @@ from resolvers.plans.operation import Prepared
 from resolvers.rate_headers import raw_rate_headers
 from resolvers.running import run
 from resolvers.schema import SoundstageSchema
+from resolvers.trusted import filled
 
 #: What is answered in another form than one JSON object.
 _STREAMS = ("text/event-stream", "multipart/")
-_FORM = frozenset({"query", "variables", "operationName", "extensions"})
+_FORM = frozenset({"query", "variables", "operationName", "extensions", "documentId"})
 
 
 class KnownRequests:
@@ -35,7 +36,7 @@ class KnownRequests:
     async def answer(self, request: Incoming) -> Answer | None:
         """The answer; None for what is to go the ordinary way."""
         accept = request.headers.get("accept", "")
-        if request.method != "POST" or any(form in accept for form in _STREAMS):
+        if request.method != "POST" or (accept and any(form in accept for form in _STREAMS)):
             return None
         if not request.headers.get("content-type", "").startswith("application/json") or request.scope["query_string"]:
             return None
@@ -52,6 +53,7 @@ class KnownRequests:
         """A known query or mutation, and its variables."""
         if type(asked) is not dict or not asked.keys() <= _FORM:
             return None
+        asked = filled(asked, self.schema.plans)
         found = self.schema.known(asked.get("query"), asked.get("operationName"), asked.get("variables"))
         return None if found is None or found.operation.is_subscription else found
 

@@ -44,7 +44,7 @@ from resolvers.environments.mutations import EnvironmentMutations
 from resolvers.environments.queries import EnvironmentQueries
 from resolvers.environments.subscriptions import EnvironmentSubscriptions
 from resolvers.environments.types import Environment
-from resolvers.errors import ClientErrors
+from resolvers.errors import ClientErrors, shown
 from resolvers.federation.mutations import FederationMutations
 from resolvers.federation.queries import FederationQueries
 from resolvers.federation.types import FederationProvider
@@ -98,6 +98,7 @@ from resolvers.terminals.subscriptions import TerminalSubscriptions
 from resolvers.terminals.types import Terminal
 from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
+from resolvers.trusted import DocumentNotTrusted
 from resolvers.uploads.queries import UploadQueries
 from resolvers.uploads.types import Upload
 from resolvers.version_control.mutations import VersionControlMutations
@@ -250,6 +251,8 @@ class SoundstageSchema(strawberry.Schema):
         known = self.known(query, operation_name, variable_values)
         if known is not None and context_value is not None and known.operation.type in allowed:
             return await run(known, context_value)
+        if not self.plans.trusts(query):
+            return _not_trusted(context_value)
         result = await super().execute(
             query, variable_values, context_value, root_value, operation_name, allowed, operation_extensions
         )
@@ -271,6 +274,8 @@ class SoundstageSchema(strawberry.Schema):
         known = self.known(query, operation_name, variable_values)
         if known is not None and context_value is not None:
             return stream(known, context_value)
+        if not self.plans.trusts(query):
+            return _one(_not_trusted(context_value))
         results = await super().stream(
             query,
             variable_values,
@@ -294,6 +299,15 @@ class SoundstageSchema(strawberry.Schema):
 
 
 _DIRECTIVES = (DirectivesExtension, DirectivesExtensionSync)
+
+
+def _not_trusted(context: Any) -> ExecutionResult:
+    refused = DocumentNotTrusted()
+    return PreExecutionError(data=None, errors=shown([GraphQLError(refused.message, original_error=refused)], context))
+
+
+async def _one(result: ExecutionResult) -> AsyncGenerator[ExecutionResult, None]:
+    yield result
 
 
 #: Documents kept parsed and validated.
@@ -331,9 +345,11 @@ _NODES: list[type] = [
 
 
 @cache
-def build_schema(*, production: bool = False) -> SoundstageSchema:
-    """The schema as it is served; without introspection in production."""
-    return schema_of(Query, Mutation, Subscription, types=_NODES, production=production)
+def build_schema(*, production: bool = False, only_trusted: bool = False) -> SoundstageSchema:
+    """The schema as it is served; without introspection in production, and if told so for our own documents alone."""
+    made = schema_of(Query, Mutation, Subscription, types=_NODES, production=production)
+    made.plans.only_own = only_trusted
+    return made
 
 
 def schema_of(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,11 @@ class RestService:
             self._router.add(operation.method, path, route)
 
     @cached_property
+    def trusted(self) -> bytes:
+        """The documents that are named by their ids: what `/documents.json` answers."""
+        return orjson.dumps(manifest(self.operations), option=orjson.OPT_INDENT_2)
+
+    @cached_property
     def document(self) -> bytes:
         """The OpenAPI document, made when it is first asked for."""
         return orjson.dumps(openapi.build(self.operations), option=orjson.OPT_INDENT_2)
@@ -79,7 +85,7 @@ class RestService:
         if scope["type"] == "http":
             request = Incoming(scope, receive, sys.maxsize)  # whoever is in front of this bounds it
             answer = await self.answer(request)
-            await (self.otherwise(scope, request.again(), send) if answer is None else answer.send(send))
+            await (self.otherwise(scope, request.again(), send) if answer is None else answer.send(scope, send))
             return
         match = self._router.match(scope.get("raw_path", b"").decode("latin-1") or scope["path"])
         if match is None:
@@ -107,6 +113,14 @@ class RestService:
             return
         scope[ROUTE] = route.operation.name
         await route.serve(WebSocket(scope, receive, send), path)
+
+
+def manifest(operations: Iterable[RestOperation]) -> dict[str, dict[str, str]]:
+    """Operation -> the id of its document, `sha256:` and the hash of its text, and the text."""
+    return {
+        each.name: {"documentId": f"sha256:{sha256(each.text.encode()).hexdigest()}", "text": each.text}
+        for each in sorted(operations, key=lambda each: each.name)
+    }
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:

@@ -19,6 +19,11 @@ _NO_COOKIES: dict[str, str] = {}
 JSON = (b"content-type", b"application/json")
 
 
+#: Where a scope has what takes a whole answer. It says whether it did.
+WHOLE = "soundstage.whole"
+Whole = Callable[["Answer"], bool]
+
+
 class Headers:
     """The headers of a request by their names in lower case; of several by one name the first."""
 
@@ -134,10 +139,13 @@ class Answer:
     def __init__(self, status: int, headers: RawHeaders, body: bytes) -> None:
         self.status, self.headers, self.body = status, headers, body
 
-    async def send(self, send: Send) -> None:
-        """Sends it."""
+    async def send(self, scope: Scope, send: Send) -> None:
+        """Sends it: at once where the server can take a whole answer, else in ASGI's messages."""
         if self.status not in (204, 304):
             self.headers.append((b"content-length", b"%d" % len(self.body)))
+        whole: Whole | None = scope.get(WHOLE)
+        if whole is not None and whole(self):
+            return
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body})
 

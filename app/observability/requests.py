@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from app.core.ids import new_id
+from app.observability.draining import drained
 from app.observability.exchange import Answer, App, Incoming, Message, Receive, Scope, Send, too_large
 from app.observability.logging import REQUEST, request_log
 from app.observability.metrics import Metrics
@@ -85,7 +86,7 @@ class Requests:
                 return incoming.again()
             status = answer.status
             scope[_DONE] = True
-            await answer.send(send)
+            await answer.send(scope, send)
         finally:
             if not ordinary:
                 self._note(scope, method, status, began)
@@ -104,7 +105,7 @@ class Requests:
             await send(message)
 
         try:
-            await self.app(scope, receive, watch)
+            await (self.app(scope, receive, watch) if method == "WS" else drained(self.app, scope, receive, watch))
         finally:
             self._note(scope, method, status, began)
 
