@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,6 +55,8 @@ class RepositoryImport:
     name: str = ""
     #: The command that starts it, where the repository does not say.
     run: str = ""
+    #: Brought by the first service.
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Imports:
@@ -176,12 +178,13 @@ def _recognized(
         services: dict[str, dict[str, Any]] = {name: {"run": wanted.run, "ports": ["http"]}}
     else:
         services = recognize(folder, subfolder, name).services
-    return [
+    first, *others = [
         NewService(
             each, {**definition, "working_dir": _within(place, subfolder, definition.get("working_dir"))}, origin=origin
         )
         for each, definition in services.items()
     ]
+    return [replace(first, secrets=wanted.secrets), *others]
 
 
 def _within(place: str, subfolder: str, working_dir: str | None) -> str:
