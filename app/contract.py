@@ -7,6 +7,16 @@ from pathlib import Path
 _HERE = Path(__file__).resolve().parent
 
 
+#: The folders of documents that our own clients send as they stand.
+_CLIENTS = ("cli", "console", "mcp", "streams")
+
+
+def client_documents() -> list[str]:
+    """The texts of the documents that our own clients send."""
+    folders = (contract("graphql") / name for name in _CLIENTS)
+    return [path.read_text("utf-8") for folder in folders for path in sorted(folder.glob("*.graphql"))]
+
+
 def contract(name: str) -> Path:
     """The path of `schema.graphql`, `openapi.json`, or of a folder of documents: `graphql/microstax`."""
     packaged = _HERE / "_contract" / name

@@ -42,7 +42,7 @@ from app.federation.acceptance import Acceptance
 from app.federation.bearers import Bearers
 from app.federation.service import FederationParts, forget_used
 from app.idempotency.service import forget_old
-from app.identity.service import ping
+from app.identity.service import KnownKeys, ping
 from app.integrations.service import IntegrationParts
 from app.limits.leases import forget_old_windows
 from app.limits.service import limits
@@ -222,7 +222,7 @@ class Server:
     def _authentication(self) -> Authentication:
         accepts = Acceptance(self.database, self.product.federation)
         bearers = Bearers(self.database, self.tokens, accepts, session_stands(self.database))
-        return Authentication(self.product, bearers, self.settings.allowed_origins)
+        return Authentication(self.product, bearers, KnownKeys(self.database), self.settings.allowed_origins)
 
     def _take_up_duties(self) -> None:
         duties = (self._keep_house(), self._keep_repositories(), self._keep_keys(), self.limits.usage.keep())

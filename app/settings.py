@@ -37,6 +37,11 @@ class Settings(BaseSettings):
         description="Requests that one client address may make in a minute without a valid credential; 0 for any "
         "number, where a proxy in front hides the addresses.",
     )
+    trusted_documents: bool = Field(
+        default=False,
+        description="Runs the documents that come with the server alone, which clients name by their ids: "
+        "/documents.json. REST and the command line go on working.",
+    )
     explain_validation: bool = Field(
         default=False,
         description="Tells in production, too, why a GraphQL document does not fit the schema, which tells its names.",

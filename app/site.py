@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,10 @@ from app.billing.webhooks import Webhooks as BillingWebhooks
 from app.blueprints import json_schema
 from app.console.routes import page_endpoint
 from app.console.routes import routes as asset_routes
-from app.contract import contract
+from app.contract import client_documents, contract
 from app.core import actor
 from app.core.errors import InvalidRequest, NotFound
+from app.observability.exchange import Answer, Incoming
 from app.observability.metrics import CONTENT_TYPE, Metrics
 from app.observability.requests import ROUTE, Requests
 from app.policies.document import rules_schema
@@ -31,6 +32,7 @@ from app.webhooks.incoming import Receiver
 from resolvers.authentication import Authentication
 from resolvers.context import Context, Product
 from resolvers.http import GraphQLEndpoint
+from resolvers.known_requests import KnownRequests
 from resolvers.schema import SoundstageSchema, build_schema
 from rest_compat.chat import ChatRoutes
 from rest_compat.downloads import Download
@@ -62,7 +64,7 @@ def site(
     documents: Path | None = None,
 ) -> ASGIApp:
     """The whole application: `/graphql`, the REST routes, and what else there is. Ours, unless another is given."""
-    schema = schema or build_schema(production=settings.production)
+    schema = schema or _schema_of(settings)
     graphql = GraphQLEndpoint(
         context=authentication.context,
         authenticate=authentication.admit,
@@ -72,8 +74,10 @@ def site(
         explain_validation=settings.explain_validation or not settings.production,
         allowed_origins=settings.allowed_origins,
     )
+    known = KnownRequests(schema, authentication.context, explains=graphql.explains)
     rest = RestService(documents or contract("graphql"), authentication.context, schema)
-    rest.otherwise = _pages(product, authentication, settings, metrics, rest)
+    rest.otherwise = _pages(product, authentication, settings, metrics, rest, schema)
+    schema.plans.refused = lambda reason: metrics.unplanned.labels(reason).inc()
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan" and scope["path"] == "/graphql":
@@ -92,11 +96,30 @@ def site(
             expose_headers=UPLOAD_HEADERS,
         )
     streamed = (PREFIX, *(f"{prefix}{UPLOADS}" for prefix in _PREFIXES))
-    return Requests(app, metrics, body_limit=settings.body_limit, tracer=tracer, streamed=streamed)
+
+    async def fast(request: Incoming) -> Answer | None:
+        if settings.allowed_origins and "origin" in request.headers:
+            return None  # what a browser asks from elsewhere is told what it may do
+        return await (known.answer(request) if request.path == "/graphql" else rest.answer(request))
+
+    return Requests(app, metrics, body_limit=settings.body_limit, fast=fast, tracer=tracer, streamed=streamed)
+
+
+def _schema_of(settings: Settings) -> SoundstageSchema:
+    """The schema of these settings, with the documents that our own clients send."""
+    made = build_schema(production=settings.production, only_trusted=settings.trusted_documents)
+    for text in client_documents():
+        made.plans.add(text)
+    return made
 
 
 def _pages(
-    product: Product, authentication: Authentication, settings: Settings, metrics: Metrics, rest: RestService
+    product: Product,
+    authentication: Authentication,
+    settings: Settings,
+    metrics: Metrics,
+    rest: RestService,
+    schema: SoundstageSchema,
 ) -> Starlette:
     async def numbers(request: Request) -> Response:
         request.scope[ROUTE] = "metrics"
@@ -106,7 +129,7 @@ def _pages(
         request.scope[ROUTE] = "openapi"
         return Response(rest.document, media_type="application/json")
 
-    chat = ChatRoutes(build_schema(production=settings.production), authentication.context, product.assistant.files)
+    chat = ChatRoutes(schema, authentication.context, product.assistant.files)
     exported = _audit_export(product, authentication)
     billed, received = _billing_webhook(product), _incoming_webhook(product)
     routes = [Route(path, numbers, methods=["GET"]) for path in ("/metrics", *(f"{p}/metrics" for p in _PREFIXES))]
@@ -119,6 +142,7 @@ def _pages(
     routes += GitHttp(authentication.context, settings.push_limit).routes()
     routes += [
         Route("/openapi.json", document, methods=["GET"]),
+        Route("/documents.json", _documents(rest), methods=["GET"]),
         Route("/schemas/blueprint.json", _blueprint_schema, methods=["GET"]),
         Route("/schemas/policy-rules.json", _rules_schema, methods=["GET"]),
     ]
@@ -169,6 +193,14 @@ def _audit_export(product: Product, authentication: Authentication) -> Download:
         lines,
         "audit.ndjson",
     )
+
+
+def _documents(rest: RestService) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        request.scope[ROUTE] = "documents"
+        return Response(rest.trusted, media_type="application/json")
+
+    return answer
 
 
 async def _blueprint_schema(request: Request) -> Response:

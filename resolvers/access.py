@@ -70,11 +70,12 @@ class Guard(FieldExtension):
 
     def __init__(self, access: Access | None) -> None:
         self.access = access
+        self._needed = None if access is None else (Scope(access.scope), Kind(access.kind))
 
     def check(self, context: Context) -> None:
         """Raises `Unauthorized` without an actor, `Forbidden` for one that may not."""
-        if self.access is not None:
-            context.require_actor().require(Scope(self.access.scope), Kind(self.access.kind))
+        if self._needed is not None:
+            context.require_actor().require(*self._needed)
 
     def question(self, arguments: Mapping[str, Any]) -> Question:
         """What policies are asked: a field that reads has the action `<scope>.read`."""

@@ -13,7 +13,7 @@ from app.core.errors import Forbidden, SoundstageError
 from app.core.ids import new_id
 from app.federation.bearers import Bearers
 from app.identity.keys import AGENT_PREFIX
-from app.identity.service import authenticate
+from app.identity.service import KnownKeys
 from app.observability.requests import REQUEST_ID
 from app.sign_in.sessions import Client, authenticate_cookie
 from app.tokens.errors import TokenRefused
@@ -32,11 +32,13 @@ class Authentication:
 
     product: Product
     bearers: Bearers
+    keys: KnownKeys
     allowed_origins: Sequence[str] = ()
 
     async def context(self, connection: HTTPConnection) -> Context:
         """The context of a request, with the actor where a valid credential came with it."""
-        address = connection.client.host if connection.client else ""
+        client = connection.client
+        address = client.host if client else ""
         context = Context(
             self.product,
             request_id=connection.scope.get(REQUEST_ID) or new_id("req"),
@@ -63,7 +65,7 @@ class Authentication:
             elif token.startswith(AGENT_PREFIX):
                 context.actor = await authenticate_agent(self.product.database, token)
             else:
-                context.actor = await authenticate(self.product.database, token)
+                context.actor = await self.keys.actor(token)
         except TokenRefused as error:
             log.debug("token.refused", reason=error.reason, request_id=context.request_id)
             context.refused = error

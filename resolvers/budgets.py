@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from graphql import (
@@ -107,8 +107,18 @@ class Budgets(SchemaExtension):
 
 
 def _cost(taken: Admission) -> dict[str, Any]:
-    resets_at = rfc3339(datetime.fromtimestamp(taken.resets_at, UTC))
-    return {"requested": taken.cost, "limit": taken.quota.limit, "remaining": taken.remaining, "resetAt": resets_at}
+    return {
+        "requested": taken.cost,
+        "limit": taken.quota.limit,
+        "remaining": taken.remaining,
+        "resetAt": _second(taken.resets_at),
+    }
+
+
+@lru_cache(maxsize=1_024)
+def _second(seconds: int) -> str:
+    """A second as text: organizations have few in a minute."""
+    return rfc3339(datetime.fromtimestamp(seconds, UTC))
 
 
 async def take(context: Context, cost: int) -> Admission:

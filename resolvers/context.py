@@ -126,8 +126,6 @@ class Context:
     transaction: str | None = None
     #: What the audit event of this mutation tells beside its action; no secrets.
     audit_details: dict[str, Any] = field(default_factory=dict)
-    #: Headers for the answer, beside those that every answer has: cookies, limits.
-    response_headers: MutableHeaders = field(default_factory=MutableHeaders)
     #: Whether it came in as GraphQL: then its cost is counted.
     by_graphql: bool = False
     #: Whether the client is told why a document does not fit the schema, which tells the schema's names.
@@ -136,6 +134,16 @@ class Context:
     admission: Admission | None = None
     #: What the client sent in `connection_init`.
     connection_params: dict[str, Any] | None = None
+
+    @cached_property
+    def response_headers(self) -> MutableHeaders:
+        """Headers for the answer, beside those that every answer has: cookies, limits."""
+        return MutableHeaders()
+
+    @property
+    def has_response_headers(self) -> bool:
+        """Whether there are any."""
+        return "response_headers" in self.__dict__
 
     def unbind(self) -> None:
         """From here on the unit of work is the system's: for what belongs to a person and not to an organization."""

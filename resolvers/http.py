@@ -27,6 +27,7 @@ from resolvers.budgets import take
 from resolvers.context import Context
 from resolvers.rate_headers import rate_headers
 from resolvers.schema import SoundstageSchema
+from resolvers.trusted import filled
 
 RESPONSE_TYPE = "application/graphql-response+json"
 #: A syntax error, an unknown field, a variable of the wrong type: nothing was executed.
@@ -67,7 +68,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             allowed_origins=allowed_origins,
         )
         self._context, self._authenticate, self._page = context, authenticate, page
-        self._explains = explain_validation
+        #: Whether clients are told why a document does not fit the schema.
+        self.explains = explain_validation
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -96,7 +98,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Any) -> Context:
         context = await self._context(request)
-        context.by_graphql, context.explains = True, self._explains
+        context.by_graphql, context.explains = True, self.explains
         if isinstance(request, Request):
             request.state.context = context
             if context.actor is None:
@@ -111,19 +113,10 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         return response
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
-        body: GraphQLHTTPResponse = {}
-        if result.errors:
-            body["errors"] = [error.formatted for error in result.errors]
-        if not _not_executed(result):
-            body["data"] = result.data
-        if result.extensions:
-            body["extensions"] = result.extensions
-        return body
+        return body_of(result)
 
     def create_response(self, response_data: Any, sub_response: Response) -> Response:
-        executed = isinstance(response_data, list) or "data" in response_data
-        told = executed or sub_response.media_type != RESPONSE_TYPE  # what asks for plain JSON looks into the body
-        status = int(sub_response.status_code or (HTTPStatus.OK if told else _status(response_data)))
+        status = int(sub_response.status_code or status_of(response_data, sub_response.media_type))
         response = Response(orjson.dumps(response_data), status, media_type=sub_response.media_type)
         response.headers.raw.extend(sub_response.headers.raw)
         return response
@@ -135,6 +128,17 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         found = orjson.loads(data)
         if not isinstance(found, dict | list):
             raise InvalidRequest("A GraphQL request is a JSON object, and so are its variables and extensions.")
+        return self._with_documents(found)
+
+    def _with_documents(self, found: Any) -> Any:
+        """With the texts of the documents that are named: of one request, a batch, or a WebSocket's message."""
+        plans = self.schema.plans  # type: ignore[attr-defined]
+        if isinstance(found, list):
+            return [filled(each, plans) for each in found]
+        if "type" not in found or "payload" not in found:
+            return filled(found, plans)
+        with suppress(InvalidRequest):  # the operation is refused for having no document, the connection goes on
+            return {**found, "payload": filled(found["payload"], plans)}
         return found
 
     async def render_graphql_ide(self, request: Request) -> Response:
@@ -164,6 +168,24 @@ async def _tell_limits(request: Request, response: Response) -> None:
         response.headers.update(rate_headers(context.admission or await take(context, unread)))
 
 
+def body_of(result: ExecutionResult) -> GraphQLHTTPResponse:
+    """The body of an answer."""
+    body: GraphQLHTTPResponse = {}
+    if result.errors:
+        body["errors"] = [error.formatted for error in result.errors]
+    if not _not_executed(result):
+        body["data"] = result.data
+    if result.extensions:
+        body["extensions"] = result.extensions
+    return body
+
+
+def status_of(response_data: Any, media_type: str | None) -> int:
+    """The status of an answer; what asks for plain JSON looks into the body."""
+    executed = isinstance(response_data, list) or "data" in response_data
+    return HTTPStatus.OK if executed or media_type != RESPONSE_TYPE else _status(response_data)
+
+
 def _status(response_data: Any) -> int:
     """Why nothing was executed, as a status."""
     codes = {error.get("extensions", {}).get("code") for error in response_data["errors"]}
@@ -191,7 +213,11 @@ def _case_insensitive(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _media_type(request: Request | WebSocket) -> str:
-    accept = request.headers.get("accept", "")
+    return media_type(request.headers.get("accept", ""))
+
+
+def media_type(accept: str) -> str:
+    """What is answered to who accepts this."""
     if not accept or ("*/*" in accept and RESPONSE_TYPE not in accept):
         return "application/json"
     return RESPONSE_TYPE if RESPONSE_TYPE in accept else "application/json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -14,36 +14,33 @@ from strawberry.types.execution import PreExecutionError
 from resolvers.budgets import Spending
 from resolvers.context import Context
 from resolvers.errors import shown
-from resolvers.plans.operation import Operation
+from resolvers.plans.operation import Prepared
 
 
-async def run(operation: Operation, sent: Mapping[str, Any], context: Context) -> ExecutionResult:
-    """The answer to a query or mutation. Raises `Unsupported` before anything has happened."""
-    operation.check(sent)
+async def run(prepared: Prepared, context: Context) -> ExecutionResult:
+    """The answer to a query or mutation."""
     context = _fresh(context)
     spending = Spending(context)
-    refused = await spending.take(operation, sent)
+    refused = await spending.take(prepared.operation, prepared.sent)
     if refused is not None:
         return _refused(refused, spending, context)
-    result = await operation.execute(sent, context)
+    result = await prepared.execute(context)
     errors = shown(result.errors, context) if result.errors else None
     return ExecutionResult(data=result.data, errors=errors, extensions=spending.told())
 
 
-async def stream(
-    operation: Operation, sent: Mapping[str, Any], context: Context
-) -> AsyncGenerator[ExecutionResult, None]:
-    """The answers of an operation: of a subscription one for each event, of others one. Checked before."""
+async def stream(prepared: Prepared, context: Context) -> AsyncGenerator[ExecutionResult, None]:
+    """The answers of an operation: of a subscription one for each event, of others one."""
     context = _fresh(context)
     spending = Spending(context)
-    refused = await spending.take(operation, sent)
+    refused = await spending.take(prepared.operation, prepared.sent)
     if refused is not None:
         yield _refused(refused, spending, context)
         return
-    if not operation.is_subscription:
-        yield _result(await operation.execute(sent, context), spending, context)
+    if not prepared.operation.is_subscription:
+        yield _result(await prepared.execute(context), spending, context)
         return
-    events = await operation.subscribe(sent, context)
+    events = await prepared.subscribe(context)
     if isinstance(events, Executed):
         errors = shown(events.errors or [], context)
         yield PreExecutionError(data=None, errors=errors, extensions=spending.told())

@@ -42,7 +42,7 @@ from resolvers.environments.mutations import EnvironmentMutations
 from resolvers.environments.queries import EnvironmentQueries
 from resolvers.environments.subscriptions import EnvironmentSubscriptions
 from resolvers.environments.types import Environment
-from resolvers.errors import ClientErrors
+from resolvers.errors import ClientErrors, shown
 from resolvers.federation.mutations import FederationMutations
 from resolvers.federation.queries import FederationQueries
 from resolvers.federation.types import FederationProvider
@@ -62,7 +62,7 @@ from resolvers.node import Id, Node
 from resolvers.nodes import BY_PREFIX, node
 from resolvers.organization.mutations import OrganizationMutations
 from resolvers.organization.queries import OrganizationQueries
-from resolvers.plans.operation import Operation
+from resolvers.plans.operation import Prepared
 from resolvers.plans.refusal import Unsupported
 from resolvers.plans.store import Store
 from resolvers.policies.mutations import PolicyMutations
@@ -96,6 +96,7 @@ from resolvers.terminals.subscriptions import TerminalSubscriptions
 from resolvers.terminals.types import Terminal
 from resolvers.tokens.mutations import TokenMutations
 from resolvers.tokens.queries import TokenQueries
+from resolvers.trusted import DocumentNotTrusted
 from resolvers.uploads.queries import UploadQueries
 from resolvers.uploads.types import Upload
 from resolvers.version_control.mutations import VersionControlMutations
@@ -199,6 +200,9 @@ class FreshContext(SchemaExtension):
         yield
 
 
+_ONE_ANSWER = frozenset({OperationType.QUERY, OperationType.MUTATION})
+
+
 class SoundstageSchema(strawberry.Schema):
     """The one way in: GraphQL and every REST route run their operations by `execute` and `stream`.
 
@@ -213,18 +217,20 @@ class SoundstageSchema(strawberry.Schema):
         """The operations that are known."""
         return Store(self._schema)
 
-    def _known(self, query: str | None, name: str | None, sent: dict[str, Any] | None) -> Operation | None:
-        """A known operation that can be run with these variables by its plan."""
-        if not isinstance(query, str) or not isinstance(name, str | None) or not isinstance(sent, dict | None):
+    def known(self, query: Any, name: Any, sent: Any) -> Prepared | None:
+        """A known operation with these variables, where it can be run by its plan."""
+        if type(query) is not str or (name is not None and type(name) is not str):
             return None  # what is wrong with it is told elsewhere
+        if sent is not None and type(sent) is not dict:
+            return None
         operation = self.plans.find(query, name)
-        if operation is not None:
-            try:
-                operation.check(sent or {})
-            except Unsupported as refused:
-                self.plans.refused(refused.reason)
-                return None
-        return operation
+        if operation is None:
+            return None
+        try:
+            return operation.prepare(sent or {})
+        except Unsupported as refused:
+            self.plans.refused(refused.reason)
+            return None
 
     async def execute(
         self,
@@ -237,10 +243,12 @@ class SoundstageSchema(strawberry.Schema):
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
         """One answer to one operation; a subscription has many, and takes `stream`."""
-        allowed = set(allowed_operation_types or OperationType) - {OperationType.SUBSCRIPTION}
-        known = self._known(query, operation_name, variable_values)
-        if known is not None and context_value is not None and OperationType(known.node.operation.value) in allowed:
-            return await run(known, variable_values or {}, context_value)
+        allowed = _ONE_ANSWER if allowed_operation_types is None else {*allowed_operation_types} & _ONE_ANSWER
+        known = self.known(query, operation_name, variable_values)
+        if known is not None and context_value is not None and known.operation.type in allowed:
+            return await run(known, context_value)
+        if not self.plans.trusts(query):
+            return _not_trusted(context_value)
         result = await super().execute(
             query, variable_values, context_value, root_value, operation_name, allowed, operation_extensions
         )
@@ -259,9 +267,11 @@ class SoundstageSchema(strawberry.Schema):
         allowed_operation_types: Iterable[OperationType] | None = None,
     ) -> Any:
         """The answers to an operation, one after another."""
-        known = self._known(query, operation_name, variable_values)
+        known = self.known(query, operation_name, variable_values)
         if known is not None and context_value is not None:
-            return stream(known, variable_values or {}, context_value)
+            return stream(known, context_value)
+        if not self.plans.trusts(query):
+            return _one(_not_trusted(context_value))
         results = await super().stream(
             query,
             variable_values,
@@ -285,6 +295,15 @@ class SoundstageSchema(strawberry.Schema):
 
 
 _DIRECTIVES = (DirectivesExtension, DirectivesExtensionSync)
+
+
+def _not_trusted(context: Any) -> ExecutionResult:
+    refused = DocumentNotTrusted()
+    return PreExecutionError(data=None, errors=shown([GraphQLError(refused.message, original_error=refused)], context))
+
+
+async def _one(result: ExecutionResult) -> AsyncGenerator[ExecutionResult, None]:
+    yield result
 
 
 #: Documents kept parsed and validated.
@@ -322,9 +341,11 @@ _NODES: list[type] = [
 
 
 @cache
-def build_schema(*, production: bool = False) -> SoundstageSchema:
-    """The schema as it is served; without introspection in production."""
-    return schema_of(Query, Mutation, Subscription, types=_NODES, production=production)
+def build_schema(*, production: bool = False, only_trusted: bool = False) -> SoundstageSchema:
+    """The schema as it is served; without introspection in production, and if told so for our own documents alone."""
+    made = schema_of(Query, Mutation, Subscription, types=_NODES, production=production)
+    made.plans.only_own = only_trusted
+    return made
 
 
 def schema_of(

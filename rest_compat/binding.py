@@ -18,10 +18,8 @@ from graphql import (
 from graphql.utilities import validate_input_value
 
 from app.core.errors import InvalidRequest
-from rest_compat.operations import RestOperation, Variable
+from rest_compat.operations import IF_VERSION, INPUT, RestOperation, Variable
 
-#: The variable that takes the whole body, and the one that takes `If-Match`.
-INPUT, IF_VERSION = "input", "ifVersion"
 MOST_ITEMS = 1_000
 
 
@@ -37,7 +35,7 @@ def bind(
     free = {name: variable for name, variable in operation.variables.items() if name not in values}
     if free.pop(IF_VERSION, None) is not None and if_version is not None:
         values[IF_VERSION] = if_version
-    if takes_body(operation):
+    if operation.takes_body:
         values.update(_from_body(free, _without_choice(operation, body)))
         _refuse_unknown(query, {}, "query parameter")
     else:
@@ -48,23 +46,11 @@ def bind(
     return values
 
 
-def takes_body(operation: RestOperation) -> bool:
-    """Whether the body says something."""
-    says = bool(body_variables(operation)) or operation.when is not None
-    return operation.method in ("POST", "PUT", "PATCH") and says
-
-
 def _without_choice(operation: RestOperation, body: Any) -> Any:
     """The body without the field that chose the operation."""
     if operation.when is None or not isinstance(body, dict):
         return body
     return {name: value for name, value in body.items() if name != operation.when[0]}
-
-
-def body_variables(operation: RestOperation) -> dict[str, Variable]:
-    """The variables that neither path nor header give."""
-    taken = {*operation.path_parameters, IF_VERSION}
-    return {name: variable for name, variable in operation.variables.items() if name not in taken}
 
 
 def _from_body(variables: Mapping[str, Variable], body: Any) -> dict[str, Any]:
@@ -143,6 +129,8 @@ def _check(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> None
         if name not in values:
             if variable.required:
                 problems.append({"field": name, "message": f"The '{name}' field is required."})
+            continue
+        if variable.exact is not None and variable.exact(values[name]):
             continue
 
         def tell(error: GraphQLError, path: list[str | int], name: str = name) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from app.core.errors import InvalidRequest, SoundstageError
+from app.observability.exchange import Answer, Incoming
 from app.observability.requests import ROUTE
 from rest_compat.operations import RestOperation
-from rest_compat.routes import RestRoute, json_body, read
+from rest_compat.routes import RestRoute, json_body
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Choice:
         """The first of them: its API is that of all."""
         return next(iter(self.routes.values())).operation
 
-    async def answer(self, request: Request, path: dict[str, str]) -> Response:
+    async def answer(self, request: Incoming, path: dict[str, str]) -> Answer:
         """Lets the chosen one answer; the first one tells what is wrong where none is chosen."""
         try:
             chosen = await self._chosen(request)
@@ -34,8 +32,8 @@ class Choice:
         request.scope[ROUTE] = chosen.operation.name
         return await chosen.answer(request, path)
 
-    async def _chosen(self, request: Request) -> RestRoute:
-        body = json_body(request, await read(request))
+    async def _chosen(self, request: Incoming) -> RestRoute:
+        body = json_body(request, await request.body())
         value = body.get(self.field) if isinstance(body, dict) else None
         found = self.routes.get(value) if isinstance(value, str) else None
         if found is None:

@@ -15,12 +15,11 @@ from graphql import (
 )
 
 from app.observability.health import VERSION
-from rest_compat.binding import IF_VERSION, INPUT, body_variables, takes_body
 from rest_compat.dialects import DIALECTS
 from rest_compat.openapi_merging import merged
 from rest_compat.openapi_others import others
 from rest_compat.openapi_words import DESCRIPTIONS, NAMES, REASONS, tag
-from rest_compat.operations import RestOperation, Variable
+from rest_compat.operations import IF_VERSION, INPUT, RestOperation, Variable
 from rest_compat.ratelimit import is_probe
 from rest_compat.shape import Shape, shape
 
@@ -124,7 +123,7 @@ def _operation(operation: RestOperation, components: dict[str, Schema]) -> Schem
         made["security"] = []
     else:
         made["x-access"] = {"scope": operation.access[0], "kind": operation.access[1]}
-    if takes_body(operation):
+    if operation.takes_body:
         made["requestBody"] = _body(operation, components)
     return made
 
@@ -143,9 +142,9 @@ def _path_parameters(operation: RestOperation) -> list[Schema]:
 
 
 def _query_parameters(operation: RestOperation, components: dict[str, Schema]) -> list[Schema]:
-    if takes_body(operation):
+    if operation.takes_body:
         return []
-    return [_query_parameter(variable, components) for variable in body_variables(operation).values()]
+    return [_query_parameter(variable, components) for variable in operation.body_variables.values()]
 
 
 def _query_parameter(variable: Variable, components: dict[str, Schema]) -> Schema:
@@ -185,7 +184,7 @@ def _header(name: str, description: str, schema: Schema) -> Schema:
 
 
 def _body(operation: RestOperation, components: dict[str, Schema]) -> Schema:
-    variables = body_variables(operation)
+    variables = operation.body_variables
     if operation.when is not None:
         schema = _chosen_body(operation, variables, components)
     elif INPUT in variables:
@@ -244,7 +243,7 @@ def _error_statuses(operation: RestOperation) -> list[int]:
         statuses |= {401, 403, 404}
     nullable = not isinstance(operation.root_type, GraphQLNonNull)
     by_id = any(str(variable.type).rstrip("!") == "ID" for variable in operation.variables.values())
-    if operation.path_parameters or operation.is_mutation or takes_body(operation) or nullable or by_id:
+    if operation.path_parameters or operation.is_mutation or operation.takes_body or nullable or by_id:
         statuses.add(404)  # also for what a body names
     if operation.is_mutation:
         statuses |= {409, 412, 413, 415, 422}

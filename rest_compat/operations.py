@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,7 +32,11 @@ from graphql import (
 )
 from graphql.language import Visitor
 
+from resolvers.plans.variables import exact_of
+
 APIS = ("surestage", "suradar", "sursakit", "microstax")
+#: The variable that takes the whole body, and the one that takes `If-Match`.
+INPUT, IF_VERSION = "input", "ifVersion"
 _PREFIX = re.compile(r"^(/api)?/v1(?=/)")
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -50,6 +55,11 @@ class Variable:
     default: Any
     has_default: bool
     description: str
+
+    @cached_property
+    def exact(self) -> Callable[[Any], bool] | None:
+        """Whether a value is just what a scalar of GraphQL's own is; None for other types."""
+        return exact_of(self.type)
 
 
 @dataclass(frozen=True)
@@ -88,32 +98,44 @@ class RestOperation:
         """Whether it is a WebSocket."""
         return self.method == "WS"
 
-    @property
+    @cached_property
     def is_mutation(self) -> bool:
         """Whether it changes something."""
         return self.operation.operation is OperationType.MUTATION
 
-    @property
+    @cached_property
     def redirects(self) -> bool:
         """Whether the answer is a redirect to the `url` of the root field's value."""
         return self.status == 302
 
-    @property
+    @cached_property
     def path_parameters(self) -> list[str]:
         """The names in the path, in order."""
         return _PARAMETER.findall(self.path)
 
-    @property
+    @cached_property
     def connection(self) -> bool:
         """Whether the root field is a page of a list."""
         answered = get_named_type(self.root_type)
         return isinstance(answered, GraphQLObjectType) and "pageInfo" in answered.fields
 
-    @property
+    @cached_property
     def answers_a_node(self) -> bool:
         """Whether the answer can be read again by its id: one object, not a list of them."""
         answered = get_nullable_type(self.root_type)
         return isinstance(answered, GraphQLObjectType) and any(each.name == "Node" for each in answered.interfaces)
+
+    @cached_property
+    def body_variables(self) -> dict[str, Variable]:
+        """The variables that neither path nor header give."""
+        taken = {*self.path_parameters, IF_VERSION}
+        return {name: variable for name, variable in self.variables.items() if name not in taken}
+
+    @cached_property
+    def takes_body(self) -> bool:
+        """Whether the body says something."""
+        says = bool(self.body_variables) or self.when is not None
+        return self.method in ("POST", "PUT", "PATCH") and says
 
     def paths(self) -> list[str]:
         """The documented path and its aliases; MicroStax routes also stand without a prefix."""

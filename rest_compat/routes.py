@@ -9,8 +9,6 @@ from urllib.parse import quote, urlencode
 
 import orjson
 import structlog
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 
 from app.core.actor import Actor
 from app.core.errors import (
@@ -21,16 +19,19 @@ from app.core.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
-from app.idempotency.service import Answer, AnswerLost, Attempt, Idempotency
+from app.idempotency.service import Answer as KeptAnswer
+from app.idempotency.service import AnswerLost, Attempt, Idempotency
+from app.observability.exchange import JSON, Answer, Incoming, RawHeaders, raw
 from resolvers.context import Context
 from resolvers.node import Node
 from resolvers.nodes import node
+from resolvers.rate_headers import raw_rate_headers
 from resolvers.schema import SoundstageSchema
-from rest_compat.binding import bind, takes_body
+from rest_compat.binding import bind
 from rest_compat.conditional import etag, unchanged, version_wanted
 from rest_compat.dialects import DIALECTS, Answered, Dialect
 from rest_compat.operations import RestOperation
-from rest_compat.ratelimit import admit
+from rest_compat.ratelimit import admitted
 from rest_compat.shape import Convert, converter, shape
 
 log = structlog.get_logger(__name__)
@@ -38,6 +39,8 @@ log = structlog.get_logger(__name__)
 #: Items on a page at most, in REST.
 LARGEST_PAGE = 1_000
 #: GraphQL's own codes, as errors of a request.
+#: Headers that an answer has again when it is given again.
+_KEPT = (b"location", b"etag", b"link")
 _GRAPHQL_CODES = frozenset({"GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED", "QUERY_TOO_LARGE"})
 
 
@@ -53,7 +56,7 @@ class RestRoute:
 
     operation: RestOperation
     schema: SoundstageSchema
-    context: Callable[[Request], Awaitable[Context]]
+    context: Callable[[Incoming], Awaitable[Context]]
     #: The paths under which resources are read: what is made under one of them has a `Location`.
     readable: frozenset[str]
     dialect: Dialect = field(init=False)
@@ -65,61 +68,59 @@ class RestRoute:
         answered = shape(operation.root_type, operation.root_node, operation.fragments)
         self.convert = converter(answered, whole_seconds=self.dialect.whole_seconds)
 
-    async def answer(self, request: Request, path: dict[str, str], refused: SoundstageError | None = None) -> Response:
+    async def answer(self, request: Incoming, path: dict[str, str], refused: SoundstageError | None = None) -> Answer:
         """Answers a request, whatever happens, in the dialect; with `refused`, where it is refused already."""
         context = await self.context(request)
-        response = await self._guarded(request, path, context, refused)
-        response.headers.raw.extend(context.response_headers.raw)
-        return response
+        answer = await self._guarded(request, path, context, refused)
+        if context.has_response_headers:
+            answer.headers += context.response_headers.raw
+        return answer
 
     async def _guarded(
-        self, request: Request, path: dict[str, str], context: Context, refused: SoundstageError | None
-    ) -> Response:
+        self, request: Incoming, path: dict[str, str], context: Context, refused: SoundstageError | None
+    ) -> Answer:
         context.largest_page = LARGEST_PAGE
-        headers = {"X-Request-ID": context.request_id}
+        headers: RawHeaders = [(b"x-request-id", context.request_id.encode())]
         try:
-            headers.update(await admit(self.operation, self.dialect, context))
+            admission = await admitted(self.operation, self.dialect, context)
+            if admission is not None:
+                headers += raw_rate_headers(admission)
             if refused is not None:
                 raise refused
             return await self._answer(request, path, context, headers)
         except SoundstageError as error:
-            headers.update(error.details.pop("headers", {}))
+            headers += raw(error.details.pop("headers", {}))
             return self.failure(error, context.request_id, headers)
         except Exception:
             log.exception("request.defect", route=self.operation.name)
             message = f"Something went wrong on our side. Tell the operator the request id {context.request_id}."
             return self.failure(SoundstageError(message), context.request_id, headers)
 
-    def failure(self, error: SoundstageError, request_id: str, headers: dict[str, str]) -> Response:
+    def failure(self, error: SoundstageError, request_id: str, headers: RawHeaders) -> Answer:
         """An error in the dialect."""
         if isinstance(error, Unauthorized):
-            headers["WWW-Authenticate"] = "Bearer"
-        if isinstance(error, RateLimited) and "retryAfter" in error.details:
-            headers["Retry-After"] = str(error.details["retryAfter"])
+            headers.append((b"www-authenticate", b"Bearer"))
+        told = any(name == b"retry-after" for name, _ in headers)
+        if isinstance(error, RateLimited) and "retryAfter" in error.details and not told:
+            headers.append((b"retry-after", str(error.details["retryAfter"]).encode()))
         return _json(self.dialect.failure(error, Answered(request_id)), error.status, headers)
 
-    async def _answer(
-        self, request: Request, path: dict[str, str], context: Context, headers: dict[str, str]
-    ) -> Response:
-        body = await read(request)
+    async def _answer(self, request: Incoming, path: dict[str, str], context: Context, headers: RawHeaders) -> Answer:
+        body = await request.body()
         key = request.headers.get("idempotency-key")
         changing = self.operation.is_mutation and self.operation.method in ("POST", "PUT", "PATCH")
         if key is None or not changing or context.actor is None:
             return await self._run(request, path, body, context, headers)
         idempotency = Idempotency(context.product.database, context.actor, context.product.environments.vault)
-        attempt = await idempotency.begin(key, request.method, request.url.path, body)
+        attempt = await idempotency.begin(key, request.method, request.path, body)
         if attempt.answer is not None:
-            kept = orjson.loads(attempt.answer.headers)
-            return _response(
-                attempt.answer.body.encode(), attempt.answer.status, {**kept, **headers, "Idempotency-Replayed": "true"}
-            )
+            replayed = [*raw(orjson.loads(attempt.answer.headers)), *headers, (b"idempotency-replayed", b"true"), JSON]
+            return Answer(attempt.answer.status, replayed, attempt.answer.body.encode())
         self._once(context, context.actor, idempotency, attempt)
-        response = await self._run(request, path, body, context, dict(headers))
-        kept = {name: value for name, value in response.headers.items() if name in ("location", "etag", "link")}
-        answer = Answer(response.status_code, orjson.dumps(kept).decode(), bytes(response.body).decode())
-        await idempotency.finish(attempt, answer)
-        response.headers.update(headers)
-        return response
+        answer = await self._run(request, path, body, context, headers)
+        kept = {name.decode(): value.decode() for name, value in answer.headers if name in _KEPT}
+        await idempotency.finish(attempt, KeptAnswer(answer.status, orjson.dumps(kept).decode(), answer.body.decode()))
+        return answer
 
     def _once(self, context: Context, actor: Actor, idempotency: Idempotency, attempt: Attempt) -> None:
         """The key is taken in the effect's transaction; where the effect happened before, only the answer is made."""
@@ -136,10 +137,10 @@ class RestRoute:
             context.before_commit.append(lambda made: idempotency.claim(context.work, attempt, made))
 
     async def _run(
-        self, request: Request, path: dict[str, str], body: bytes, context: Context, headers: dict[str, str]
-    ) -> Response:
+        self, request: Incoming, path: dict[str, str], body: bytes, context: Context, headers: RawHeaders
+    ) -> Answer:
         operation = self.operation
-        document = json_body(request, body) if takes_body(operation) else None
+        document = json_body(request, body) if operation.takes_body else None
         version = version_wanted(request.headers.get("if-match")) if operation.is_mutation else None
         variables = bind(operation, path, _query(request), document, version)
         result = await self.schema.execute(
@@ -156,10 +157,10 @@ class RestRoute:
         return self._success(request, path, value, context, headers)
 
     def _success(
-        self, request: Request, path: dict[str, str], value: Any, context: Context, headers: dict[str, str]
-    ) -> Response:
+        self, request: Incoming, path: dict[str, str], value: Any, context: Context, headers: RawHeaders
+    ) -> Answer:
         if self.operation.redirects:
-            return Response(status_code=302, headers={**headers, "Location": value["url"]})
+            return Answer(302, [*headers, (b"location", value["url"].encode("latin-1"))], b"")
         operation, verified = self.operation, context.actor is not None and context.actor.signature_verified
         answered = Answered(context.request_id, verified)
         if operation.connection:
@@ -168,17 +169,17 @@ class RestRoute:
             cursor = page["endCursor"] if page["hasNextPage"] else None
             answered = Answered(context.request_id, verified, next_cursor=cursor, has_more=page["hasNextPage"])
             if cursor:
-                headers["Link"] = _next_link(request, cursor)
+                headers.append((b"link", _next_link(request, cursor).encode("latin-1")))
         tag = etag(value)
         if tag is not None:
-            headers["ETag"] = tag
+            headers.append((b"etag", tag.encode()))
             if request.method == "GET" and unchanged(request.headers.get("if-none-match"), tag):
-                return Response(status_code=304, headers=headers)
+                return Answer(304, headers, b"")
         made = operation.status in (201, 202) and isinstance(value, dict) and "id" in value
         if made and _resource(operation) in self.readable:
-            headers["Location"] = _location(operation, path, value["id"])
+            headers.append((b"location", _location(operation, path, value["id"]).encode()))
         if operation.max_age is not None:
-            headers["Cache-Control"] = f"public, max-age={operation.max_age}"
+            headers.append((b"cache-control", b"public, max-age=%d" % operation.max_age))
         return _json(value if operation.raw else self.dialect.success(value, answered), operation.status, headers)
 
 
@@ -192,15 +193,7 @@ def as_error(error: Any) -> SoundstageError:
     return SoundstageError(error.message)
 
 
-async def read(request: Request) -> bytes:
-    """The whole body; raises `InvalidRequest` where the client left before its end."""
-    try:
-        return await request.body()
-    except ClientDisconnect as error:
-        raise InvalidRequest("The request ended before its body was complete.") from error
-
-
-def json_body(request: Request, body: bytes) -> Any:
+def json_body(request: Incoming, body: bytes) -> Any:
     """The body as JSON; raises `UnsupportedMediaType` or `InvalidRequest`."""
     if not body:
         return None
@@ -213,16 +206,16 @@ def json_body(request: Request, body: bytes) -> Any:
         raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
 
 
-def _query(request: Request) -> dict[str, list[str]]:
+def _query(request: Incoming) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in request.query():
         found.setdefault(name, []).append(value)
     return found
 
 
-def _next_link(request: Request, cursor: str) -> str:
-    query = {**dict(request.query_params), "cursor": cursor}
-    return f'<{request.url.path}?{urlencode(query)}>; rel="next"'
+def _next_link(request: Incoming, cursor: str) -> str:
+    query = {**dict(request.query()), "cursor": cursor}
+    return f'<{quote(request.path)}?{urlencode(query)}>; rel="next"'
 
 
 def _resource(operation: RestOperation) -> str:
@@ -236,9 +229,6 @@ def _location(operation: RestOperation, path: dict[str, str], made: str) -> str:
     return quote(_resource(operation).format(**{**path, "id": made}), safe="/")
 
 
-def _json(body: Any, status: int, headers: dict[str, str]) -> Response:
-    return _response(orjson.dumps(body), status, headers)
-
-
-def _response(body: bytes, status: int, headers: dict[str, str]) -> Response:
-    return Response(body, status, headers, media_type="application/json")
+def _json(body: Any, status: int, headers: RawHeaders) -> Answer:
+    headers.append(JSON)
+    return Answer(status, headers, orjson.dumps(body))

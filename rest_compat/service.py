@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import orjson
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from app.core.errors import NotFound, SoundstageError
+from app.observability.exchange import Answer, Incoming
 from app.observability.requests import REQUEST_ID, ROUTE
 from resolvers.access import root_access
 from resolvers.context import Context
@@ -66,6 +69,11 @@ class RestService:
             self._router.add(operation.method, path, route)
 
     @cached_property
+    def trusted(self) -> bytes:
+        """The documents that are named by their ids: what `/documents.json` answers."""
+        return orjson.dumps(manifest(self.operations), option=orjson.OPT_INDENT_2)
+
+    @cached_property
     def document(self) -> bytes:
         """The OpenAPI document, made when it is first asked for."""
         return orjson.dumps(openapi.build(self.operations), option=orjson.OPT_INDENT_2)
@@ -74,27 +82,29 @@ class RestService:
         if scope["type"] == "lifespan":
             await self.otherwise(scope, receive, send)
             return
+        if scope["type"] == "http":
+            request = Incoming(scope, receive, sys.maxsize)  # whoever is in front of this bounds it
+            answer = await self.answer(request)
+            await (self.otherwise(scope, request.again(), send) if answer is None else answer.send(scope, send))
+            return
         match = self._router.match(scope.get("raw_path", b"").decode("latin-1") or scope["path"])
         if match is None:
             await self.otherwise(scope, receive, send)
-        elif scope["type"] == "websocket":
+        else:
             await self._stream(match, scope, receive, send)
-        else:
-            await self._answer(match, scope, receive, send)
 
-    async def _answer(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        route, path = match.route(method) or (None, {})
-        if (
-            route is None
-            or isinstance(route, StreamRoute)
-            or (scope["method"] == "HEAD" and route.operation.is_mutation)
-        ):
-            response = _not_allowed(match, scope)
-        else:
-            scope[ROUTE] = route.operation.name
-            response = await route.answer(Request(scope, receive), path)
-        await response(scope, receive, send)
+    async def answer(self, request: Incoming) -> Answer | None:
+        """The answer to a request whose path is a route's; None for other paths."""
+        scope = request.scope
+        match = self._router.match(scope.get("raw_path", b"").decode("latin-1") or scope["path"])
+        if match is None:
+            return None
+        method = scope["method"]
+        route, path = match.route("GET" if method == "HEAD" else method) or (None, {})
+        if route is None or isinstance(route, StreamRoute) or (method == "HEAD" and route.operation.is_mutation):
+            return _not_allowed(match, scope)
+        scope[ROUTE] = route.operation.name
+        return await route.answer(request, path)
 
     async def _stream(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
         route, path = match.route("WS") or (None, {})
@@ -105,16 +115,25 @@ class RestService:
         await route.serve(WebSocket(scope, receive, send), path)
 
 
+def manifest(operations: Iterable[RestOperation]) -> dict[str, dict[str, str]]:
+    """Operation -> the id of its document, `sha256:` and the hash of its text, and the text."""
+    return {
+        each.name: {"documentId": f"sha256:{sha256(each.text.encode()).hexdigest()}", "text": each.text}
+        for each in sorted(operations, key=lambda each: each.name)
+    }
+
+
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     await (await not_found(HTTPConnection(scope)))(scope, receive, send)
 
 
-def _not_allowed(match: Match[Route], scope: Scope) -> Response:
+def _not_allowed(match: Match[Route], scope: Scope) -> Answer:
     route = next(iter(match.routes.values()))[0]
     methods = sorted(method if method != "WS" else "GET" for method in match.routes)
     response = failure(scope, MethodNotAllowed(f"This path takes {', '.join(methods)}."), route.operation.api)
-    response.headers["Allow"] = ", ".join(dict.fromkeys(methods))
-    return response
+    allowed = ", ".join(dict.fromkeys(methods)).encode()
+    kept = [(name, value) for name, value in response.headers.raw if name != b"content-length"]
+    return Answer(response.status_code, [*kept, (b"allow", allowed)], bytes(response.body))
 
 
 def failure(scope: Scope, error: SoundstageError, api: str = "suradar") -> Response:

@@ -12,17 +12,19 @@ from app.contract import contract
 from app.policies.document import rules_schema
 from resolvers.schema import build_schema
 from rest_compat import openapi
-from rest_compat.service import operations
+from rest_compat.service import manifest, operations
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def generated() -> dict[str, str]:
     """Path below the repository -> contents."""
-    document = openapi.build(operations(contract("graphql")))
+    made = operations(contract("graphql"))
+    document = openapi.build(made)
     return {
         "schema.graphql": build_schema().as_str() + "\n",
         "openapi.json": _json(document),
+        "documents.json": _json(manifest(made)),
         "schemas/blueprint.json": _json(json_schema.schema()),
         "schemas/policy-rules.json": _json(rules_schema()),
         **{f"tests/cli/golden/{name}": text for name, text in help_texts.files().items()},

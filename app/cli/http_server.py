@@ -6,19 +6,18 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 from app.cli.exits import CliError, Exit
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+from app.observability.draining import STOPPING
+from app.observability.exchange import WHOLE, Answer, App, Receive, Scope, Send
 
 #: Seconds that requests under way have to end.
 GRACE = 8
@@ -73,6 +72,35 @@ class WebSockets(WebSocketsSansIOProtocol):
         super().handle_connect(event)
 
 
+class Http(HttpToolsProtocol):
+    """Takes whole answers: ASGI's two messages, each looked at header by header, cost as much as a small answer."""
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        scope: Any = cycle.scope
+        scope[WHOLE] = partial(_answer_whole, cycle)
+        super()._start_asgi_task(cycle, app)
+
+
+def _answer_whole(cycle: RequestResponseCycle, answer: Answer) -> bool:
+    """Writes an answer in one piece; False where that takes more than writing, and the messages are to be sent."""
+    if cycle.response_started or cycle.flow.write_paused or cycle.scope["method"] == "HEAD":
+        return False
+    if cycle.disconnected:
+        return True
+    headers = [*cycle.default_headers, *answer.headers]
+    lines = b"\r\n".join([b"%b: %b" % header for header in headers])
+    if lines.count(b"\n") != len(headers) - 1:
+        return False  # a header with a line end in it, which is refused there
+    end = b"\r\n\r\n" if cycle.keep_alive else b"\r\nconnection: close\r\n\r\n"
+    cycle.response_started = cycle.response_complete = True
+    cycle.transport.write(b"".join((STATUS_LINE[answer.status], lines, end, answer.body)))
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
+
+
 class HttpServer(uvicorn.Server):
     """Uvicorn, with signals left to us."""
 
@@ -83,7 +111,8 @@ class HttpServer(uvicorn.Server):
             uvicorn.Config(
                 app=self._drain,
                 loop="none",
-                http="httptools",
+                http=Http,
+                interface="asgi3",
                 ws=WebSockets,
                 ws_max_size=message_limit,
                 ws_max_queue=32,
@@ -113,7 +142,7 @@ class HttpServer(uvicorn.Server):
 
 
 class Drain:
-    """Ends event streams when the server stops: they would last until the deadline, and their clients resume anyway."""
+    """Tells every request by when its streams have to end."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -123,36 +152,6 @@ class Drain:
         """The server stops."""
         self._stopping.set()
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        body_read = started = ended = False
-
-        async def read() -> Message:
-            nonlocal body_read
-            if not body_read:
-                message = await receive()
-                body_read = not message.get("more_body", False)
-                return message
-            # After the body there is only the news that the client left: those who wait for it are streams.
-            return await self._disconnect(receive)
-
-        async def write(message: Message) -> None:
-            nonlocal started, ended
-            started = True
-            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
-            await send(message)
-
-        await self._app(scope, read, write)
-        if started and not ended and self._stopping.is_set():
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _disconnect(self, receive: Receive) -> Message:
-        left, stopping = asyncio.ensure_future(receive()), asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait({left, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            return left.result() if left.done() else {"type": "http.disconnect"}
-        finally:
-            left.cancel()
-            stopping.cancel()
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        scope[STOPPING] = self._stopping
+        return self._app(scope, receive, send)

@@ -142,9 +142,8 @@ class Actor:
 
     def may(self, scope: Scope, kind: Kind) -> bool:
         """Whether role and credential both permit this kind of operation on this scope."""
-        if permission(scope, kind) not in self.permitted:
-            return False
-        return bool(self.scopes & ({ALL_SCOPES, permission(scope, kind)} | _including(scope, kind)))
+        named, enough = _NEEDED[scope, kind]
+        return named in self.permitted and not enough.isdisjoint(self.scopes)
 
     def require(self, scope: Scope, kind: Kind) -> None:
         """Raises `Forbidden`, saying whether it is the role or the credential that falls short."""
@@ -162,3 +161,14 @@ def _including(scope: Scope, kind: Kind) -> set[str]:
     """The stronger scopes of a credential which include this one."""
     stronger = {Kind.READ: (Kind.WRITE, Kind.ADMIN), Kind.WRITE: (Kind.ADMIN,), Kind.ADMIN: ()}[kind]
     return {permission(scope, other) for other in stronger}
+
+
+#: By scope and kind: the permission that a role needs, and the scopes of which a credential needs one.
+_NEEDED = {
+    (scope, kind): (
+        permission(scope, kind),
+        frozenset({ALL_SCOPES, permission(scope, kind)} | _including(scope, kind)),
+    )
+    for scope in Scope
+    for kind in Kind
+}

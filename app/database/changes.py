@@ -40,6 +40,9 @@ class Database(Protocol):
     #: Wakes those who wait for what was committed by this process; others look for themselves now and then.
     news: Wakeups
 
+    def version(self) -> int | None:
+        """A number that is another one once anybody has written; None where that cannot be told at no cost."""
+
     async def fetch(self, compiled: Compiled, arguments: Sequence[Any]) -> Sequence[Sequence[Any]]:
         """The rows of a reading statement, outside any transaction."""
 

@@ -46,6 +46,9 @@ class PostgresDatabase:
             raise StorageUnavailable(f"PostgreSQL cannot be reached: {error}.") from error
         return self
 
+    def version(self) -> int | None:
+        return None
+
     async def fetch(self, compiled: Compiled, arguments: Sequence[Any]) -> Sequence[Sequence[Any]]:
         try:
             rows: Sequence[Sequence[Any]] = await self._pool.fetch(compiled.text, *arguments)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import re
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +28,13 @@ from app.database.statements import Compiled
 READERS = 3
 LARGEST_GROUP = 256
 BUSY_SECONDS = 15.0
+#: How often it is looked whether another process has written.
+LOOK_SECONDS = 0.02
+#: How SQLite tells that it looks for one row in an index.
+_SEARCH = re.compile(
+    r"SEARCH \S+ USING (?:INTEGER PRIMARY KEY|(?:COVERING )?INDEX (?P<index>\S+)) "
+    r"\((?P<terms>[^()<>]+)\)(?: LEFT-JOIN)?"
+)
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -54,6 +63,9 @@ class SqliteDatabase:
         self.news = Wakeups()
         self._readers: list[aiosqlite.Connection] = []
         self._next = 0
+        self._near: sqlite3.Connection | None = None
+        self._points: dict[str, bool] = {}
+        self._look_at, self._elsewhere = 0.0, 0
         self._writer = _Writer(path)
 
     async def open(self) -> SqliteDatabase:
@@ -65,11 +77,30 @@ class SqliteDatabase:
                 for pragma in (*_PRAGMAS, "PRAGMA query_only=ON"):
                     await reader.execute_fetchall(pragma)
                 self._readers.append(reader)
+            self._near = sqlite3.connect(self.path, isolation_level=None, timeout=0, cached_statements=512)
+            for pragma in (*_PRAGMAS, "PRAGMA query_only=ON"):
+                self._near.execute(pragma)
         except sqlite3.Error as error:
             raise StorageUnavailable(f"The database {self.path} cannot be opened: {error}.") from error
         return self
 
+    def version(self) -> int | None:
+        if self._near is None:
+            return None
+        present = time.monotonic()
+        if present >= self._look_at:
+            # Only this process writes; should another one do so all the same, it is noticed here.
+            self._look_at = present + LOOK_SECONDS
+            with suppress(sqlite3.Error):
+                self._elsewhere = int(self._near.execute("PRAGMA data_version").fetchone()[0])
+        return self._writer.written << 32 | self._elsewhere
+
     async def fetch(self, compiled: Compiled, arguments: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        near = self._near
+        if near is not None and self._is_point(near, compiled.text):
+            # One row by an index takes 5 µs in this thread, and 60 by way of another. A lock is not waited for here.
+            with suppress(sqlite3.OperationalError):
+                return near.execute(compiled.text, arguments).fetchall()
         reader = self._readers[self._next]
         self._next = (self._next + 1) % len(self._readers)
         try:
@@ -77,16 +108,49 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise StorageUnavailable(f"The database cannot be read: {error}.") from error
 
+    def _is_point(self, near: sqlite3.Connection, text: str) -> bool:
+        """Whether a statement reads at most one row of each of its tables, by an index."""
+        found = self._points.get(text)
+        if found is None:
+            found = self._points[text] = _reads_one_row(near, text)
+        return found
+
     async def commit(self, changes: Sequence[Change]) -> None:
         if changes:
             await self._writer.commit(changes)
 
     async def close(self) -> None:
+        near, self._near = self._near, None
+        if near is not None:
+            near.close()
         await self._writer.close()
         for reader in self._readers:
             with suppress(sqlite3.Error, ValueError):
                 await reader.close()
         self._readers.clear()
+
+
+def _reads_one_row(connection: sqlite3.Connection, text: str) -> bool:
+    """As SQLite plans it: every table is searched by all columns of a unique index."""
+    try:
+        steps = connection.execute(f"EXPLAIN QUERY PLAN {text}", [None] * text.count("?")).fetchall()
+    except sqlite3.Error:
+        return False
+    return bool(steps) and all(_finds_one(connection, str(step[3])) for step in steps)
+
+
+def _finds_one(connection: sqlite3.Connection, step: str) -> bool:
+    found = _SEARCH.fullmatch(step)
+    if found is None:
+        return False
+    equal = found["terms"].count("=?")
+    if found["index"] is None:
+        return equal == 1
+    table = connection.execute("SELECT tbl_name FROM sqlite_master WHERE name = ?", [found["index"]]).fetchone()
+    indexes = connection.execute(f'PRAGMA index_list("{table[0]}")').fetchall() if table else []
+    unique = any(name == found["index"] and is_unique for _, name, is_unique, *_ in indexes)
+    columns = connection.execute(f'PRAGMA index_info("{found["index"]}")').fetchall()
+    return unique and equal == len(columns)
 
 
 class _Writer:
@@ -98,6 +162,8 @@ class _Writer:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        #: Groups that were committed, or may have been.
+        self.written = 0
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -129,6 +195,7 @@ class _Writer:
             groups, last = self._take()
             if groups:
                 _write(connection, groups)
+                self.written += 1
                 assert self._loop is not None
                 with suppress(RuntimeError):  # the loop is gone: nobody waits any more
                     self._loop.call_soon_threadsafe(_settle, groups)

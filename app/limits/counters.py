@@ -50,7 +50,7 @@ class UsageCounters:
         self._sums: Counter[Key] = Counter()
         self._new: set[Key] = set()
         self._seen: set[Key] = set()
-        self._period = ""
+        self._month, self._period = (0, 0), ""
         self._storing: asyncio.Task[None] | None = None
 
     def record(self, organization_id: str, metric: Metric, amount: int = 1) -> None:
@@ -105,8 +105,9 @@ class UsageCounters:
         await work.commit()
 
     def _now(self) -> str:
-        period = self.clock().strftime("%Y-%m")
-        if period != self._period:
-            self._period = period
+        moment = self.clock()
+        month = moment.year, moment.month
+        if month != self._month:
+            self._month, self._period = month, moment.strftime("%Y-%m")
             self._seen.clear()
-        return period
+        return self._period

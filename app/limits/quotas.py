@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from app.core.actor import Actor
 
@@ -15,8 +14,7 @@ GRAPHQL_COST = {"free": 5_000, "pro": 50_000}
 COST_OF_A_REQUEST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """A budget of so much in a minute."""
 
     #: Budgets of different names are counted apart.
@@ -26,8 +24,7 @@ class Quota:
     policy: str = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """What came of taking from a budget."""
 
     quota: Quota

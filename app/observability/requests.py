@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
-import structlog
-
-from app.core.errors import PayloadTooLarge
 from app.core.ids import new_id
+from app.observability.draining import drained
+from app.observability.exchange import Answer, App, Incoming, Message, Receive, Scope, Send, too_large
+from app.observability.logging import REQUEST, request_log
 from app.observability.metrics import Metrics
 
 if TYPE_CHECKING:
     from opentelemetry import trace  # half a tenth of a second, for those who trace
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-log = structlog.get_logger("soundstage.request")
+#: Answers a request whole; None for what is to go the ordinary way.
+Fast = Callable[[Incoming], Awaitable[Answer | None]]
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9_.:-]{8,128}")
 REQUEST_ID = "soundstage.request_id"
 #: A route sets its name here; what has none is counted together.
@@ -31,7 +26,7 @@ _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"
 
 
 class Requests:
-    """Wraps an ASGI application."""
+    """Wraps an ASGI application, and what answers in front of it."""
 
     def __init__(
         self,
@@ -39,10 +34,12 @@ class Requests:
         metrics: Metrics,
         *,
         body_limit: int,
+        fast: Fast | None = None,
         tracer: trace.Tracer | None = None,
         streamed: tuple[str, ...] = (),
     ) -> None:
         self.app, self.metrics, self.body_limit, self.tracer = app, metrics, body_limit, tracer
+        self.fast = fast
         #: Beginnings of paths whose bodies are never held as a whole: whoever reads them bounds them.
         self.streamed = streamed
 
@@ -50,8 +47,9 @@ class Requests:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        request_id = scope[REQUEST_ID] = _request_id(scope)
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        scope[REQUEST_ID] = request_id = _request_id(scope)
+        token = REQUEST.set(request_id)
+        try:
             if self.tracer is None:
                 await self._observe(scope, receive, send)
             else:
@@ -59,16 +57,40 @@ class Requests:
                     await self._observe(scope, receive, send)
                     span.update_name(f"{scope.get('method', 'WS')} {scope.get(ROUTE, 'other')}")
                     span.set_attribute("soundstage.request_id", request_id)
+        finally:
+            REQUEST.reset(token)
 
     async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             with self.metrics.connections.track_inprogress():
                 await self._timed(scope, receive, send, "WS")
-        else:
-            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-            bounded = scope["path"].startswith(self.streamed)
-            read = receive if bounded else limited(receive, scope, self.body_limit)
-            await self._timed(scope, read, send, method)
+            return
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        if self.fast is not None:
+            receive = await self._answered_fast(self.fast, scope, receive, send, method) or receive
+            if scope.get(_DONE):
+                return
+        bounded = scope["path"].startswith(self.streamed)
+        await self._timed(scope, receive if bounded else limited(receive, scope, self.body_limit), send, method)
+
+    async def _answered_fast(
+        self, fast: Fast, scope: Scope, receive: Receive, send: Send, method: str
+    ) -> Receive | None:
+        """Answers, or gives what the ordinary way is to read from."""
+        status, began, incoming = 0, time.perf_counter(), Incoming(scope, receive, self.body_limit)
+        ordinary = False
+        try:
+            answer = await fast(incoming)
+            if answer is None:
+                ordinary = True
+                return incoming.again()
+            status = answer.status
+            scope[_DONE] = True
+            await answer.send(scope, send)
+        finally:
+            if not ordinary:
+                self._note(scope, method, status, began)
+        return None
 
     async def _timed(self, scope: Scope, receive: Receive, send: Send, method: str) -> None:
         status, began = 0, time.perf_counter()
@@ -83,14 +105,19 @@ class Requests:
             await send(message)
 
         try:
-            await self.app(scope, receive, watch)
+            await (self.app(scope, receive, watch) if method == "WS" else drained(self.app, scope, receive, watch))
         finally:
-            seconds = time.perf_counter() - began
-            route = scope.get(ROUTE, "other")
-            self.metrics.requests.labels(route, method, str(status)).inc()
-            if method != "WS":
-                self.metrics.seconds.labels(route).observe(seconds)
-            log.info("request", route=route, method=method, status=status, milliseconds=round(seconds * 1000, 2))
+            self._note(scope, method, status, began)
+
+    def _note(self, scope: Scope, method: str, status: int, began: float) -> None:
+        """Counts and logs what was answered."""
+        seconds = time.perf_counter() - began
+        route = scope.get(ROUTE, "other")
+        self.metrics.answered_one(route, method, status, None if method == "WS" else seconds)
+        request_log.write(route, method, status, seconds, scope[REQUEST_ID])
+
+
+_DONE = "soundstage.answered"
 
 
 def _request_id(scope: Scope) -> str:
@@ -111,17 +138,16 @@ def _identify(message: Message, request_id: str) -> None:
 def limited(receive: Receive, scope: Scope, limit: int) -> Receive:
     """Raises `PayloadTooLarge` to whoever reads a body beyond the limit."""
     declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-    too_large = PayloadTooLarge(f"The body is larger than the {limit:,} bytes that the server accepts.", limit=limit)
     seen = 0
 
     async def read() -> Message:
         nonlocal seen
         if declared.isdigit() and int(declared) > limit:
-            raise too_large
+            raise too_large(limit)
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > limit:
-            raise too_large
+            raise too_large(limit)
         return message
 
     return read

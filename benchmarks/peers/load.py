@@ -55,7 +55,8 @@ class _Client(asyncio.Protocol):
 
 def request(method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
     """The bytes of a request."""
-    told = {"Host": "127.0.0.1", "Content-Type": "application/json", **(headers or {}), "Content-Length": str(len(body))}
+    told = {"Host": "127.0.0.1", "Content-Type": "application/json", **(headers or {})}
+    told["Content-Length"] = str(len(body))
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in told.items())]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
@@ -65,9 +66,15 @@ def load(port: int, pid: int, sent: bytes, *, seconds: float, connections: int) 
     return uvloop.run(_load(port, pid, sent, seconds, connections))
 
 
+def _used(pid: int) -> float:
+    """Seconds of CPU of a process and its children."""
+    process = psutil.Process(pid)
+    return sum(sum(each.cpu_times()[:2]) for each in (process, *process.children(recursive=True)))
+
+
 async def _load(port: int, pid: int, sent: bytes, seconds: float, connections: int) -> Load:
-    process, loop = psutil.Process(pid), asyncio.get_running_loop()
-    used, began = sum(process.cpu_times()[:2]), time.perf_counter()
+    loop = asyncio.get_running_loop()
+    used, began = _used(pid), time.perf_counter()
     clients = [
         (await loop.create_connection(lambda: _Client(sent, began + seconds), "127.0.0.1", port))[1]
         for _ in range(connections)
@@ -76,4 +83,4 @@ async def _load(port: int, pid: int, sent: bytes, seconds: float, connections: i
     answered, took = sum(client.answered for client in clients), time.perf_counter() - began
     if any(client.failed for client in clients):
         raise RuntimeError("An answer was not 200.")
-    return Load(answered, (sum(process.cpu_times()[:2]) - used) / answered * 1e6, answered / took)
+    return Load(answered, (_used(pid) - used) / answered * 1e6, answered / took)

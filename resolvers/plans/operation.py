@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import (
     DocumentNode,
     ExecutionResult,
     FragmentDefinitionNode,
+    GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
     create_source_event_stream,
 )
 from graphql.execution.values import VariableValues
+from strawberry.types.graphql import OperationType as Type
 
 from resolvers.plans.executor import PlannedExecutor
 from resolvers.plans.plan import Plan
@@ -46,6 +48,8 @@ class Operation:
         if len(found) != 1:
             raise Unsupported("operation name")
         self.node = found[0]
+        #: Query, mutation or subscription, as Strawberry has it.
+        self.type = Type(self.node.operation.value)
         self.fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
@@ -90,31 +94,42 @@ class Operation:
         self._variants[key] = made
         return made
 
-    def check(self, sent: Mapping[str, Any]) -> None:
-        """Raises `Unsupported` where graphql-core has to run it with these variables."""
-        if self.conditions:
-            variables = self.coerce(sent)
-            if not isinstance(variables, list):
-                self.plan(variables)
-        else:
-            self.plan(_NO_VARIABLES)
+    def prepare(self, sent: Mapping[str, Any]) -> Prepared:
+        """Everything that is done before it is run. Raises `Unsupported` where graphql-core has to run it."""
+        variables = self.coerce(sent)
+        if isinstance(variables, list):
+            return Prepared(self, sent, None, _NO_VARIABLES, variables)
+        return Prepared(self, sent, self.plan(variables), variables, None)
 
     async def execute(self, sent: Mapping[str, Any], context: Any, root: Any = None) -> ExecutionResult:
         """The answer to a query or mutation. Raises `Unsupported`."""
-        variables = self.coerce(sent)
-        if isinstance(variables, list):
-            return ExecutionResult(None, variables)
-        result = self.plan(variables).run(variables, context, root)
+        return await self.prepare(sent).execute(context, root)
+
+
+class Prepared(NamedTuple):
+    """An operation with the variables of one request."""
+
+    operation: Operation
+    sent: Mapping[str, Any]
+    plan: Plan | None
+    variables: VariableValues
+    #: What is wrong with the variables; then there is no plan.
+    errors: list[GraphQLError] | None
+
+    async def execute(self, context: Any, root: Any = None) -> ExecutionResult:
+        """The answer to a query or mutation."""
+        if self.plan is None:
+            return ExecutionResult(None, self.errors)
+        result = self.plan.run(self.variables, context, root)
         return result if isinstance(result, ExecutionResult) else await result
 
     async def subscribe(
-        self, sent: Mapping[str, Any], context: Any, root: Any = None
+        self, context: Any, root: Any = None
     ) -> AsyncGenerator[ExecutionResult, None] | ExecutionResult:
-        """The answers to the events of a subscription; one answer alone where it cannot begin. Raises `Unsupported`."""
-        variables = self.coerce(sent)
-        if isinstance(variables, list):
-            return ExecutionResult(None, variables)
-        plan = self.plan(variables)
+        """The answers to the events of a subscription; one answer alone where it cannot begin."""
+        plan, variables = self.plan, self.variables
+        if plan is None:
+            return ExecutionResult(None, self.errors)
         begun = create_source_event_stream(PlannedExecutor(plan, variables, context, root))
         events = await begun if isinstance(begun, Awaitable) else begun
         if isinstance(events, ExecutionResult):

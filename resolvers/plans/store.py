@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from graphql import DocumentNode, GraphQLSchema, parse
 
@@ -37,11 +38,13 @@ class Store:
         self.schema = schema
         #: Called with the reason each time that something is left to graphql-core.
         self.refused = refused
-        self._own: dict[str, tuple[str, DocumentNode]] = {}
+        #: Whether nothing but documents of our own is to be run.
+        self.only_own = False
+        self._own: dict[str, tuple[str, DocumentNode | None]] = {}
         self._planned: dict[Key, Operation] = {}
         self._repeated: OrderedDict[Key, _Repeated] = OrderedDict()
 
-    def add(self, text: str, document: DocumentNode) -> str:
+    def add(self, text: str, document: DocumentNode | None = None) -> str:
         """Adds a document of our own, which is known to be valid. Returns its id."""
         document_id = sha256(text.encode()).hexdigest()
         self._own[document_id] = (text, document)
@@ -49,20 +52,24 @@ class Store:
 
     def text(self, document_id: str) -> str | None:
         """The text of a document of our own."""
-        found = self._own.get(document_id.removeprefix("sha256:"))
+        found = self._own.get(document_id)
         return found[0] if found is not None else None
+
+    def trusts(self, text: Any) -> bool:
+        """Whether a document may be run."""
+        return not self.only_own or (isinstance(text, str) and sha256(text.encode()).hexdigest() in self._own)
 
     def find(self, text: str, name: str | None) -> Operation | None:
         """A known operation, and one run more of it; None for what is to be run by graphql-core."""
         key = (text, name)
-        return self._planned.get(key) or self._own_operation(key) or self._again(key)
+        return self._planned.get(key) or self._again(key) or self._own_operation(key)
 
     def _own_operation(self, key: Key) -> Operation | None:
         document_id = sha256(key[0].encode()).hexdigest() if self._own else ""
         own = self._own.get(document_id)
         if own is None:
             return None
-        operation = self._made(own[1], key[1])
+        operation = self._made(own[1] or parse(own[0]), key[1])
         if operation is not None:
             self._planned[key] = operation
         return operation

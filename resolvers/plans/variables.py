@@ -90,9 +90,7 @@ def _known(schema: GraphQLSchema, definition: VariableDefinitionNode) -> _Variab
     signature = get_variable_signature(schema, definition)
     if isinstance(signature, GraphQLError):
         return None
-    required = is_non_null_type(signature.type)
-    named: Any = signature.type.of_type if is_non_null_type(signature.type) else signature.type
-    exact = _EXACT[named.name] if is_own_scalar(named) else None
+    required, exact = is_non_null_type(signature.type), exact_of(signature.type)
     default: Any = Undefined
     if definition.default_value is not None:
         found = get_variable_values(schema, (definition,), {})
@@ -108,6 +106,12 @@ def _coerced(value: Any, type_: GraphQLInputType) -> Any:
         return Undefined if input_is_nested_too_deeply(value, type_) else coerce_input_value(value, type_)
     except RecursionError:
         return Undefined
+
+
+def exact_of(type_: GraphQLInputType) -> Callable[[Any], bool] | None:
+    """Tells whether a value is just what a scalar of GraphQL's own is; None for other types."""
+    named: Any = type_.of_type if is_non_null_type(type_) else type_
+    return _EXACT[named.name] if is_own_scalar(named) else None
 
 
 def _is_int(value: Any) -> bool:

@@ -150,6 +150,9 @@ class CrashingDatabase:
         )
         return found
 
+    def version(self) -> int | None:
+        return self.database.version()
+
     async def commit(self, changes: Sequence[Change]) -> None:
         await self.points.through("commit", lambda: self.database.commit(changes))
 

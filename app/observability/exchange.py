@@ -1,0 +1,155 @@
+"""A request and its answer as ASGI has them, for what is answered without a framework in between."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from app.core.errors import InvalidRequest, PayloadTooLarge
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+RawHeaders = list[tuple[bytes, bytes]]
+
+_NO_COOKIES: dict[str, str] = {}
+JSON = (b"content-type", b"application/json")
+
+
+#: Where a scope has what takes a whole answer. It says whether it did.
+WHOLE = "soundstage.whole"
+Whole = Callable[["Answer"], bool]
+
+
+class Headers:
+    """The headers of a request by their names in lower case; of several by one name the first."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: RawHeaders) -> None:
+        self._raw = dict(reversed(raw))
+
+    def get(self, name: str, otherwise: Any = None) -> Any:
+        """One header as text."""
+        found = self._raw.get(name.encode())
+        return otherwise if found is None else found.decode("latin-1")
+
+    def __contains__(self, name: str) -> bool:
+        return name.encode() in self._raw
+
+
+class Address(NamedTuple):
+    """Where a client is."""
+
+    host: str
+    port: int
+
+
+class Incoming:
+    """A request, read as far as it is asked for."""
+
+    __slots__ = ("_body", "_receive", "headers", "limit", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
+        self.scope, self._receive, self.limit = scope, receive, limit
+        self.headers = Headers(scope["headers"])
+        self._body: bytes | None = None
+
+    @property
+    def method(self) -> str:
+        """`GET` and so on."""
+        return str(self.scope["method"])
+
+    @property
+    def path(self) -> str:
+        """The path, decoded."""
+        return str(self.scope["path"])
+
+    @property
+    def client(self) -> Address | None:
+        """Who asks."""
+        found = self.scope.get("client")
+        return Address(found[0], found[1]) if found else None
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that came with it."""
+        header = self.headers.get("cookie", "")
+        if not header:
+            return _NO_COOKIES
+        pairs = (part.partition("=") for part in header.split(";") if "=" in part)
+        return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
+
+    def query(self) -> list[tuple[str, str]]:
+        """The parameters of the query, in order."""
+        raw: bytes = self.scope["query_string"]
+        return parse_qsl(raw.decode("latin-1"), keep_blank_values=True) if raw else []
+
+    async def body(self) -> bytes:
+        """The whole body. Raises `PayloadTooLarge`, and `InvalidRequest` where the client left before its end."""
+        if self._body is None:
+            self._body = await self._read()
+        return self._body
+
+    async def _read(self) -> bytes:
+        declared = self.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > self.limit:
+            raise too_large(self.limit)
+        parts, size = [], 0
+        while True:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                raise InvalidRequest("The request ended before its body was complete.")
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self.limit:
+                raise too_large(self.limit)
+            if not message.get("more_body", False):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def again(self) -> Receive:
+        """Receives the same for another reader, what was read already included."""
+        body, self._body = self._body, None
+        if body is None:
+            return self._receive
+
+        async def receive() -> Message:
+            nonlocal body
+            if body is None:
+                return await self._receive()
+            first, body = body, None
+            return {"type": "http.request", "body": first, "more_body": False}
+
+        return receive
+
+
+class Answer:
+    """A whole answer."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: RawHeaders, body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+    async def send(self, scope: Scope, send: Send) -> None:
+        """Sends it: at once where the server can take a whole answer, else in ASGI's messages."""
+        if self.status not in (204, 304):
+            self.headers.append((b"content-length", b"%d" % len(self.body)))
+        whole: Whole | None = scope.get(WHOLE)
+        if whole is not None and whole(self):
+            return
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def raw(headers: dict[str, str]) -> RawHeaders:
+    """Headers as ASGI has them."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+def too_large(limit: int) -> PayloadTooLarge:
+    """The error for a body beyond the limit."""
+    return PayloadTooLarge(f"The body is larger than the {limit:,} bytes that the server accepts.", limit=limit)

@@ -1,0 +1,81 @@
+"""GraphQL over HTTP for what is known: one JSON object by POST, whose operation has a plan. The rest is http.py's."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import orjson
+
+from app.core.errors import SoundstageError
+from app.observability.exchange import Answer, Incoming, RawHeaders, raw
+from app.observability.requests import ROUTE
+from resolvers.budgets import take
+from resolvers.context import Context
+from resolvers.http import body_of, media_type, status_of
+from resolvers.plans.operation import Prepared
+from resolvers.rate_headers import raw_rate_headers
+from resolvers.running import run
+from resolvers.schema import SoundstageSchema
+from resolvers.trusted import filled
+
+#: What is answered in another form than one JSON object.
+_STREAMS = ("text/event-stream", "multipart/")
+_FORM = frozenset({"query", "variables", "operationName", "extensions", "documentId"})
+
+
+class KnownRequests:
+    """Answers what it knows."""
+
+    def __init__(
+        self, schema: SoundstageSchema, context: Callable[[Any], Awaitable[Context]], *, explains: bool
+    ) -> None:
+        self.schema, self.context, self.explains = schema, context, explains
+
+    async def answer(self, request: Incoming) -> Answer | None:
+        """The answer; None for what is to go the ordinary way."""
+        accept = request.headers.get("accept", "")
+        if request.method != "POST" or (accept and any(form in accept for form in _STREAMS)):
+            return None
+        if not request.headers.get("content-type", "").startswith("application/json") or request.scope["query_string"]:
+            return None
+        try:
+            found = self._operation(orjson.loads(await request.body()))
+        except (SoundstageError, orjson.JSONDecodeError):
+            return None  # what is wrong with it is told there
+        if found is None:
+            return None
+        request.scope[ROUTE] = "graphql"
+        return await self._answer(request, media_type(accept), found)
+
+    def _operation(self, asked: Any) -> Prepared | None:
+        """A known query or mutation, and its variables."""
+        if type(asked) is not dict or not asked.keys() <= _FORM:
+            return None
+        asked = filled(asked, self.schema.plans)
+        found = self.schema.known(asked.get("query"), asked.get("operationName"), asked.get("variables"))
+        return None if found is None or found.operation.is_subscription else found
+
+    async def _answer(self, request: Incoming, type_: str, operation: Prepared) -> Answer:
+        context = await self.context(request)
+        context.by_graphql, context.explains = True, self.explains
+        headers: RawHeaders = [
+            (b"content-type", type_.encode()),
+            (b"x-request-id", context.request_id.encode()),
+        ]
+        try:
+            if context.actor is None:
+                await context.product.limits.admit_anonymous(context.client.address)
+            body: Any = body_of(await run(operation, context))
+            status = status_of(body, type_)
+        except SoundstageError as error:
+            body, status = {"errors": [{"message": error.message, "extensions": error.extensions}]}, error.status
+            if "retryAfter" in error.extensions:
+                headers += raw({"Retry-After": str(error.extensions["retryAfter"])})
+        if context.has_response_headers:
+            headers += context.response_headers.raw
+        if context.actor is not None:
+            with suppress(SoundstageError):
+                headers += raw_rate_headers(context.admission or await take(context, 1))
+        return Answer(status, headers, orjson.dumps(body))
