@@ -32,6 +32,7 @@ from app.services.recognizing import recognize, service_name
 from app.services.service import NewService, Services
 from app.workspaces.sessions import WorkingCopy
 
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9._/-]{0,200}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 _EXPOSED = re.compile(r"(\d{1,5})(?:/tcp)?")
@@ -89,6 +90,8 @@ class Imports:
         """Defines a service that runs an image, with the ports and variables that it was built with."""
         if not _TAG.fullmatch(tag):
             raise BadService(f"{tag[:80]!r} is not a tag of an image.")
+        if not _IMAGE.fullmatch(image):
+            raise BadService(f"{image[:80]!r} is not the name of an image.")
         await self.services.runtimes.sessions.get(session_id)
         found = await self.connections.parts.images().tag(image, tag)
         config = await self._config(image, tag)

@@ -290,6 +290,8 @@ async def test_an_image_is_defined_without_its_registry(serve: Any) -> None:
         ({"image": "nobody/nothing"}, 404),
         ({"image": "a/b/c"}, 404),
         ({"image": "postgres", "tag": "../18"}, 422),
+        ({"image": "Post gres"}, 422),
+        ({"image": "../v2"}, 422),
     ],
 )
 async def test_an_image_that_is_not_there_is_told(session: Session, given: dict[str, str], status: int) -> None:
