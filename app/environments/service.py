@@ -241,6 +241,7 @@ class Environments:
         source: str | Mapping[str, Any],
         *,
         secrets: Mapping[str, str] | None = None,
+        keep_secrets: bool = True,
         replicas: Mapping[str, int] | None = None,
         again: Collection[str] = (),
         resume: bool = False,
@@ -251,7 +252,7 @@ class Environments:
         What is the same as before runs on, what differs is started afresh, what is gone ends.
         """
         environment = await self._open(environment_id, expected_version)
-        known = {**self.parts.vault.open(environment.secrets), **(secrets or {})}
+        known = {**(self.parts.vault.open(environment.secrets) if keep_secrets else {}), **(secrets or {})}
         blueprint = parse(source if isinstance(source, str) else dict(source), secrets=known)
         scaled = environment.replicas if replicas is None else replicas
         scaled = {name: number for name, number in scaled.items() if name in blueprint.services}

@@ -20,7 +20,15 @@ def compose(services: Sequence[SessionService]) -> Blueprint:
     for service in services:
         check_folder(service.name, service.definition)
     source = {"name": NAME, "services": {service.name: service.definition for service in services}}
-    return parse(source, secrets=())
+    return parse(source, secrets=_secrets(services))
+
+
+def _secrets(services: Sequence[SessionService]) -> list[str]:
+    names = [name for service in services for name in service.secret_names]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadService(f"Two services bring the secret {name!r}. One is enough: all of the session can use it.")
+    return names
 
 
 def check_folder(name: str, definition: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +32,7 @@ from app.services.recognizing import recognize, service_name
 from app.services.service import NewService, Services
 from app.workspaces.sessions import WorkingCopy
 
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9._/-]{0,200}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 _EXPOSED = re.compile(r"(\d{1,5})(?:/tcp)?")
@@ -55,6 +56,8 @@ class RepositoryImport:
     name: str = ""
     #: The command that starts it, where the repository does not say.
     run: str = ""
+    #: Brought by the first service.
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Imports:
@@ -87,6 +90,8 @@ class Imports:
         """Defines a service that runs an image, with the ports and variables that it was built with."""
         if not _TAG.fullmatch(tag):
             raise BadService(f"{tag[:80]!r} is not a tag of an image.")
+        if not _IMAGE.fullmatch(image):
+            raise BadService(f"{image[:80]!r} is not the name of an image.")
         await self.services.runtimes.sessions.get(session_id)
         found = await self.connections.parts.images().tag(image, tag)
         config = await self._config(image, tag)
@@ -176,12 +181,13 @@ def _recognized(
         services: dict[str, dict[str, Any]] = {name: {"run": wanted.run, "ports": ["http"]}}
     else:
         services = recognize(folder, subfolder, name).services
-    return [
+    first, *others = [
         NewService(
             each, {**definition, "working_dir": _within(place, subfolder, definition.get("working_dir"))}, origin=origin
         )
         for each, definition in services.items()
     ]
+    return [replace(first, secrets=wanted.secrets), *others]
 
 
 def _within(place: str, subfolder: str, working_dir: str | None) -> str:

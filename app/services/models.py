@@ -37,6 +37,9 @@ class SessionService(Record):
     database: dict[str, Any] | None = Field(default=None, sa_type=Json)
     #: The database's password, sealed.
     sealed: str = ""
+    #: The names of the secrets that it brings, for all services of the session, and their sealed values.
+    secret_names: list[str] = Field(default_factory=list, sa_type=Json)
+    secrets: str = ""
     #: Where it was imported from: `github:owner/name@commit`; empty for what was defined here.
     origin: str = ""
     created_by: str

@@ -41,7 +41,17 @@ CHANGE = change(
     .values(
         {
             name: bindparam(name)
-            for name in ("name", "position", "definition", "database", "sealed", "updated_at", "version")
+            for name in (
+                "name",
+                "position",
+                "definition",
+                "database",
+                "sealed",
+                "secret_names",
+                "secrets",
+                "updated_at",
+                "version",
+            )
         }
     )
 )

@@ -21,6 +21,7 @@ from app.services import repository
 from app.services.composing import compose
 from app.services.errors import NothingToRun, ServiceNotFound
 from app.services.models import SessionService
+from app.services.secrets import opened
 from app.workspaces.service import WorkspaceParts
 from app.workspaces.sessions import Sessions
 
@@ -139,7 +140,8 @@ class Runtimes:
                 replicas[service.name] = 0
             elif before in environment.replicas:
                 replicas.setdefault(service.name, environment.replicas[before])
-        await self.environments.redefine(environment.id, _source(compose(services)), replicas=replicas)
+        source, secrets = _source(compose(services)), self._secrets(services)
+        await self.environments.redefine(environment.id, source, secrets=secrets, keep_secrets=False, replicas=replicas)
 
     # Within.
 
@@ -161,16 +163,27 @@ class Runtimes:
     async def _bring_up(
         self, session_id: str, services: Sequence[SessionService], replicas: Mapping[str, int], again: Sequence[str]
     ) -> None:
-        source = _source(compose(services))
+        source, secrets = _source(compose(services)), self._secrets(services)
         environment = await self.of(session_id)
         if environment is not None:
-            await self.environments.redefine(environment.id, source, replicas=replicas, again=again, resume=True)
+            await self.environments.redefine(
+                environment.id,
+                source,
+                secrets=secrets,
+                keep_secrets=False,
+                replicas=replicas,
+                again=again,
+                resume=True,
+            )
             return
         copy = await self.sessions.working_copy(session_id)
         folders = self.parts.workspaces.folders
         place = Place(session_id, folders.in_data(copy.folder), [folders.in_data(copy.repository.folder)])
         self.sessions.hold(copy.session)
-        await self.environments.create(source, name=copy.session.name, replicas=replicas, place=place)
+        await self.environments.create(source, name=copy.session.name, secrets=secrets, replicas=replicas, place=place)
+
+    def _secrets(self, services: Sequence[SessionService]) -> dict[str, str]:
+        return opened(services, self.parts.environments.vault)
 
 
 def _one(services: Sequence[SessionService], service_id: str) -> SessionService:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.blueprints.document import MAX_SERVICES
@@ -14,6 +14,7 @@ from app.core.errors import Conflict, PreconditionFailed
 from app.core.ids import new_id
 from app.database.unit_of_work import UnitOfWork
 from app.services import databases, repository
+from app.services import secrets as secrets_of
 from app.services.composing import compose
 from app.services.databases import GivenDatabase
 from app.services.errors import BadOrder, BadService, NoDatabase, ServiceNameTaken, ServiceNeeded, ServiceNotFound
@@ -28,6 +29,8 @@ class NewService:
     name: str
     definition: Mapping[str, Any]
     database: GivenDatabase | None = None
+    #: What `${secrets.…}` in any service of the session stand for.
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: Where it was imported from.
     origin: str = ""
 
@@ -101,6 +104,7 @@ class Services:
         definition: Mapping[str, Any] | None = None,
         database: GivenDatabase | None = None,
         no_database: bool = False,
+        secrets: Mapping[str, str] | None = None,
         expected_version: int | None = None,
     ) -> SessionService:
         """Changes what is given. What runs of it is started afresh with it."""
@@ -109,6 +113,8 @@ class Services:
         changes: dict[str, Any] = {"database": None, "sealed": ""} if no_database else {}
         if database is not None:
             changes["database"], changes["sealed"] = self._database(database, found)
+        if secrets is not None:
+            changes["secret_names"], changes["secrets"] = self._sealed(secrets)
         if name is not None:
             changes["name"] = name
         if definition is not None:
@@ -119,7 +125,7 @@ class Services:
         together = _filled([changed if each.id == found.id else each for each in services])
         changed = next(each for each in together if each.id == found.id)
         self._write(found, changed, ServiceNameTaken() if changed.name != found.name else Conflict())
-        if (changed.name, changed.definition) != (found.name, found.definition):
+        if secrets is not None or (changed.name, changed.definition) != (found.name, found.definition):
             await self.runtimes.follow(session_id, together, {found.name: changed.name})
         return changed
 
@@ -168,9 +174,13 @@ class Services:
     def _database(self, given: GivenDatabase, before: SessionService | None = None) -> tuple[dict[str, Any], str]:
         return databases.stored(given, self.parts.environments.vault, before)
 
+    def _sealed(self, given: Mapping[str, str]) -> tuple[list[str], str]:
+        return secrets_of.sealed(given, self.parts.environments.vault)
+
     def _new(self, session_id: str, position: int, new: NewService) -> SessionService:
         moment = self.clock()
         block, sealed = self._database(new.database) if new.database is not None else (None, "")
+        secret_names, secrets = self._sealed(new.secrets)
         return SessionService(
             id=new_id("svc"),
             organization_id=self.actor.organization_id,
@@ -180,6 +190,8 @@ class Services:
             definition=_definition(new.definition),
             database=block,
             sealed=sealed,
+            secret_names=secret_names,
+            secrets=secrets,
             origin=new.origin,
             created_by=self.actor.user_id or self.actor.agent_id,
             created_at=moment,

@@ -10,8 +10,9 @@ from strawberry.types import Info
 from app.services.importing import RepositoryImport
 from resolvers.access import mutation
 from resolvers.context import Context
+from resolvers.environments.mutations import SecretInput
 from resolvers.integrations.types import CodeHost
-from resolvers.services.mutations import WRITE
+from resolvers.services.mutations import WRITE, secrets_given
 from resolvers.services.queries import SessionId
 from resolvers.services.types import SessionService, session_service
 
@@ -35,6 +36,9 @@ class ImportRepositoryInput:
     )
     run: str | None = strawberry.field(
         default=None, description="The command that starts it. Without it the repository has to say how it is run."
+    )
+    secrets: list[SecretInput] | None = strawberry.field(
+        default=None, description="What the `${secrets.…}` of its services stand for; the first of them brings them."
     )
 
 
@@ -70,6 +74,7 @@ class ImportMutations:
             subfolder=input.subfolder or "",
             name=input.name or "",
             run=input.run or "",
+            secrets=secrets_given(input.secrets) or {},
         )
         return [session_service(each) for each in await info.context.imports.repository(session_id, wanted)]
 

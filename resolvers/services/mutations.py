@@ -13,6 +13,7 @@ from app.services.databases import GivenDatabase
 from app.services.service import NewService
 from resolvers.access import Access, mutation
 from resolvers.context import Context
+from resolvers.environments.mutations import SecretInput
 from resolvers.node import Id, IfVersion
 from resolvers.scalars import as_given
 from resolvers.services.queries import SessionId
@@ -54,6 +55,11 @@ class CreateServiceInput:
     database: ServiceDatabaseInput | None = strawberry.field(
         default=None, description="How its database is reached, where it is one."
     )
+    secrets: list[SecretInput] | None = strawberry.field(
+        default=None,
+        description="What `${secrets.NAME}` stands for, in this and in every other service of the session. A name is "
+        "given by one service.",
+    )
 
 
 @strawberry.input(description="What of a service changes. What is left out stays as it is.")
@@ -62,6 +68,9 @@ class UpdateServiceInput:
     definition: JSON | None = strawberry.field(default=None, description=_DEFINITION)
     database: ServiceDatabaseInput | None = strawberry.field(
         default=strawberry.UNSET, description="Takes the place of the whole block; null removes it."
+    )
+    secrets: list[SecretInput] | None = strawberry.field(
+        default=None, description="Take the place of all secrets that it brings."
     )
 
 
@@ -79,7 +88,8 @@ class ServiceMutations:
         session_id: SessionId,
         input: Annotated[CreateServiceInput, strawberry.argument(description="The service.")],
     ) -> SessionService:
-        new = NewService(input.name, as_given(input.definition), _given(input.database))
+        secrets = secrets_given(input.secrets) or {}
+        new = NewService(input.name, as_given(input.definition), _given(input.database), secrets)
         return session_service(await info.context.services.create(session_id, new))
 
     @mutation(
@@ -102,6 +112,7 @@ class ServiceMutations:
             definition=as_given(input.definition),
             database=_given(input.database) if input.database is not strawberry.UNSET else None,
             no_database=input.database is None,
+            secrets=secrets_given(input.secrets),
             expected_version=if_version,
         )
         return session_service(changed)
@@ -154,6 +165,11 @@ class RuntimeMutations:
     @mutation("Stops one service of a session. The others run on.", WRITE, audited="service.stop")
     async def stop_service(self, info: Info[Context, None], session_id: SessionId, id: Id) -> SessionService:
         return session_service(await info.context.runtimes.stop(session_id, id))
+
+
+def secrets_given(given: list[SecretInput] | None) -> dict[str, str] | None:
+    """Name -> value; None where nothing is said of secrets."""
+    return None if given is None else {secret.name: secret.value for secret in given}
 
 
 def _given(input: ServiceDatabaseInput | None) -> GivenDatabase | None:

@@ -56,6 +56,10 @@ class SessionService(Node):
     database: ServiceDatabase | None = strawberry.field(
         description="How its database is reached; null where it is none."
     )
+    secret_names: list[str] = strawberry.field(
+        description="The secrets that it brings: `${secrets.NAME}` in any service of the session. Their values are "
+        "never given out."
+    )
     origin: str | None = strawberry.field(
         description="Where it was imported from, such as `github:owner/name@commit`; null for what was defined here."
     )
@@ -114,6 +118,7 @@ def session_service(record: models.SessionService) -> SessionService:
         name=record.name,
         definition=record.definition,  # type: ignore[arg-type]
         database=_database(record),
+        secret_names=record.secret_names,
         origin=record.origin or None,
         created_by=strawberry.ID(record.created_by),
         created_at=record.created_at,

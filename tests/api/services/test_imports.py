@@ -114,6 +114,17 @@ services:
     assert [each["definition"]["working_dir"] for each in answer.json()] == ["shop/api", "shop"]
 
 
+async def test_a_blueprint_s_secrets_are_given_with_it(session: Session) -> None:
+    name, _ = repository({"soundstage.yaml": "services: {api: {run: serve, env: {KEY: '${secrets.KEY}'}}}"})
+
+    refused = await session.imports(repository=name)
+    made = await session.imports(repository=name, secrets=[{"name": "KEY", "value": "secret-word"}])
+
+    assert told(refused) == (422, "blueprint_invalid")
+    assert (made.status_code, made.json()[0]["secretNames"]) == (201, ["KEY"])
+    assert "secret-word" not in made.text
+
+
 @pytest.mark.parametrize("folder", ["/etc", "../other", "a/../../.."])
 async def test_a_blueprint_does_not_leave_its_folder(session: Session, folder: str) -> None:
     name, _ = repository({"soundstage.yaml": f"services: {{api: {{run: serve, working_dir: '{folder}'}}}}"})
@@ -279,6 +290,8 @@ async def test_an_image_is_defined_without_its_registry(serve: Any) -> None:
         ({"image": "nobody/nothing"}, 404),
         ({"image": "a/b/c"}, 404),
         ({"image": "postgres", "tag": "../18"}, 422),
+        ({"image": "Post gres"}, 422),
+        ({"image": "../v2"}, 422),
     ],
 )
 async def test_an_image_that_is_not_there_is_told(session: Session, given: dict[str, str], status: int) -> None:

@@ -282,6 +282,21 @@ async def test_a_link_out_of_the_working_copy_is_not_followed(session: Session, 
     assert "leaves" in found["worker"]["message"]
 
 
+async def test_a_service_gets_its_secret(session: Session) -> None:
+    definition = {"run": "echo it is $TOKEN; exec sleep 1000", "env": {"TOKEN": "${secrets.TOKEN}"}}
+    given = {"name": "worker", "definition": definition, "secrets": [{"name": "TOKEN", "value": "secret-word"}]}
+    await session.ask("POST", "services", 201, json=given)
+
+    await session.ask("POST", "runtimes/run-all", 202)
+    environment = (await session.reach(worker="running"))["worker"]["environmentId"]
+
+    async def logged() -> bool:
+        return await _lines(session.client, environment, "worker") == ["it is secret-word"]
+
+    await until(logged)
+    assert "secret-word" not in str(await session.ask("GET", "services"))
+
+
 async def test_a_port_that_is_taken_is_told(session: Session) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

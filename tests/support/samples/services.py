@@ -11,6 +11,7 @@ from tests.support.sampling import Facts, RouteSample, Sample
 from tests.support.serving import Client
 
 NEW = {"name": "web", "definition": {"run": "python3 -m http.server $PORT", "ports": ["http"]}}
+SECRET = {"name": "PRIVATE", "value": "private-secret"}
 REPOSITORY = {"repository": f"{published.OWNER}/sample"}
 IMAGE = {"image": "postgres", "tag": "18"}
 DATABASE = {
@@ -92,7 +93,12 @@ async def _define(client: Client) -> dict[str, str]:
     made = await OF_WORKSPACES["work_session"](client)
     asked = """mutation ($session: ID!, $input: CreateServiceInput!) {
       createService(sessionId: $session, input: $input) { id } }"""
-    given = {"name": "private-service", "definition": {"run": "private-command"}, "database": DATABASE}
+    given = {
+        "name": "private-service",
+        "definition": {"run": "private-command"},
+        "database": DATABASE,
+        "secrets": [SECRET],
+    }
     found = await client.data(asked, {"session": made["work_session"], "input": given})
     return {**made, "service": found["createService"]["id"]}
 

@@ -221,3 +221,26 @@ async def test_a_service_of_another_session_is_none_of_this_one(verbs: Verbs, wo
     with pytest.raises(SessionNotFound):
         await Services(stranger.work(), stranger.actor, verbs.parts).all(working.id)
     assert await Services(stranger.work(), stranger.actor, verbs.parts).find(made.id) is None
+
+
+async def test_all_services_of_a_session_use_the_secrets_that_one_brings(verbs: Verbs) -> None:
+    uses = {"run": "x", "env": {"TOKEN": "${secrets.TOKEN}"}}
+    brings = await verbs.add("web", definition=uses, secrets={"TOKEN": "secret-word"})
+    other = await verbs.add("api", definition=uses)
+
+    assert (brings.secret_names, other.secret_names) == (["TOKEN"], [])
+    assert "secret-word" not in repr(brings)
+    with pytest.raises(BadService):
+        await verbs.add("db", secrets={"TOKEN": "another"})
+    with pytest.raises(BlueprintInvalid):
+        await verbs("update", brings.id, secrets={"OTHER": "x"})
+    with pytest.raises(ServiceNeeded):
+        await verbs("delete", brings.id)
+
+
+@pytest.mark.parametrize(
+    "given", [{"a.b": "x"}, {"": "x"}, {"A": "x\0"}, {"A": "x" * 70_000}, {f"A{number}": "x" for number in range(51)}]
+)
+async def test_a_secret_that_is_none_is_refused(verbs: Verbs, given: dict[str, str]) -> None:
+    with pytest.raises(BadService):
+        await verbs.add("web", secrets=given)

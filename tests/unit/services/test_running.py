@@ -242,3 +242,20 @@ async def test_what_a_session_has_left_is_swept(running: Running) -> None:
     await running.reconciler.reconcile(environment.id)  # type: ignore[union-attr]
 
     assert await running.alive() == set()
+
+
+async def test_another_secret_starts_what_uses_it_afresh(running: Running) -> None:
+    uses = NewService("web", {"run": "web", "env": {"TOKEN": "${secrets.TOKEN}"}}, secrets={"TOKEN": "one", "B": "x"})
+    web = await running.define("create", uses)
+    await running.add("api")
+    await running.run("run_all")
+    before = {seen.service: seen.pid for seen in await running.engine.observe()}
+
+    await running.define("update", web.id, secrets={"TOKEN": "two"})
+
+    environment = await running.environment()
+    assert environment is not None
+    assert running.parts.environments.vault.open(environment.secrets) == {"TOKEN": "two"}, "what is gone is forgotten"
+    after = {seen.service: seen.pid for seen in await running.engine.observe()}
+    assert after["web"] != before["web"]
+    assert after["api"] == before["api"]

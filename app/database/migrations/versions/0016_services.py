@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("definition", types.Json(), nullable=False),
         sa.Column("database", types.Json(), nullable=True),
         sa.Column("sealed", sa.String(), nullable=False),
+        sa.Column("secret_names", types.Json(), nullable=False),
+        sa.Column("secrets", sa.String(), nullable=False),
         sa.Column("origin", sa.String(), nullable=False),
         sa.Column("created_by", sa.String(), nullable=False),
         sa.Column("created_at", types.Moment(), nullable=False),
