@@ -125,6 +125,9 @@ class NodeGuard(Guard):
 class StreamGuard(Guard):
     """The same for a subscription, whose resolver is an async generator: nothing is awaited before the first item."""
 
+    #: Whether what it shows depends on the organization and its viewer's rights alone, so that viewers share it.
+    shared = False
+
     def resolve_async(self, next_: Callable[..., Any], source: Any, info: Info[Context, None], **arguments: Any) -> Any:
         self.check(info.context)
         if not judging.is_judged(info.context):
@@ -272,13 +275,17 @@ def mutation(
     return _field(description, [access or Public(), Audit(action=audited)], guard)
 
 
-def subscription(description: str, access: Access) -> Callable[[F], Any]:
-    """Declares a root field that streams."""
+def subscription(description: str, access: Access, *, shared: bool = False) -> Callable[[F], Any]:
+    """Declares a root field that streams.
+
+    `shared`: what it shows depends on the organization and its viewer's rights alone, and nothing happens because
+    somebody watches. Then all who watch the same get the same bytes.
+    """
+    guard = StreamGuard(access)
+    guard.shared = shared
 
     def declare(resolver: F) -> Any:
-        return strawberry.subscription(
-            resolver, description=description, directives=[access], extensions=[StreamGuard(access)]
-        )
+        return strawberry.subscription(resolver, description=description, directives=[access], extensions=[guard])
 
     return declare
 

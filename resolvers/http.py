@@ -17,30 +17,23 @@ from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.unset import UNSET, UnsetType
 
 from app.core.errors import InvalidRequest, RateLimited, SoundstageError, Unauthorized
+from resolvers.broadcast import Broadcast
 from resolvers.budgets import take
 from resolvers.context import Context
 from resolvers.rate_headers import rate_headers
 from resolvers.schema import SoundstageSchema
+from resolvers.transport_ws import SEND, TransportWs
 from resolvers.trusted import filled
 
 RESPONSE_TYPE = "application/graphql-response+json"
 #: A syntax error, an unknown field, a variable of the wrong type: nothing was executed.
 NOT_EXECUTED = HTTPStatus.BAD_REQUEST
 BEARER_PROTOCOL = "bearer."
-
-
-class TransportWs(BaseGraphQLTransportWSHandler[Context, None]):
-    """One WebSocket. A syntax error ends its own operation, not the connection with all the others."""
-
-    @staticmethod
-    def _get_pre_execution_close_reason(error: Any) -> str | None:
-        return None
 
 
 class GraphQLEndpoint(GraphQL[Context, None]):
@@ -68,11 +61,13 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             allowed_origins=allowed_origins,
         )
         self._context, self._authenticate, self._page = context, authenticate, page
+        self.broadcast = Broadcast()
         #: Whether clients are told why a document does not fit the schema.
         self.explains = explain_validation
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
+            scope[SEND] = send
             await super().__call__(scope, receive, send)
             return
         request = Request(scope, receive)

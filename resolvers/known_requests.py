@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from app.core.errors import SoundstageError
-from app.observability.exchange import Answer, Incoming, RawHeaders, raw
+from app.observability.exchange import JSON, Answer, Incoming, RawHeaders, raw
 from app.observability.requests import ROUTE
 from resolvers.budgets import take
 from resolvers.context import Context
@@ -41,7 +41,12 @@ class KnownRequests:
         if not request.headers.get("content-type", "").startswith("application/json") or request.scope["query_string"]:
             return None
         try:
-            found = self._operation(orjson.loads(await request.body()))
+            body = await request.body()
+        except SoundstageError as error:  # it cannot be read again
+            request.scope[ROUTE] = "graphql"
+            return Answer(error.status, [JSON], orjson.dumps(_refusal(error)))
+        try:
+            found = self._operation(orjson.loads(body))
         except (SoundstageError, orjson.JSONDecodeError):
             return None  # what is wrong with it is told there
         if found is None:
@@ -51,7 +56,7 @@ class KnownRequests:
 
     def _operation(self, asked: Any) -> Prepared | None:
         """A known query or mutation, and its variables."""
-        if type(asked) is not dict or not asked.keys() <= _FORM:
+        if type(asked) is not dict or not asked.keys() <= _FORM or type(asked.get("extensions", {})) is not dict:
             return None
         asked = filled(asked, self.schema.plans)
         found = self.schema.known(asked.get("query"), asked.get("operationName"), asked.get("variables"))
@@ -70,7 +75,7 @@ class KnownRequests:
             body: Any = body_of(await run(operation, context))
             status = status_of(body, type_)
         except SoundstageError as error:
-            body, status = {"errors": [{"message": error.message, "extensions": error.extensions}]}, error.status
+            body, status = _refusal(error), error.status
             if "retryAfter" in error.extensions:
                 headers += raw({"Retry-After": str(error.extensions["retryAfter"])})
         if context.has_response_headers:
@@ -79,3 +84,7 @@ class KnownRequests:
             with suppress(SoundstageError):
                 headers += raw_rate_headers(context.admission or await take(context, 1))
         return Answer(status, headers, orjson.dumps(body))
+
+
+def _refusal(error: SoundstageError) -> dict[str, Any]:
+    return {"errors": [{"message": error.message, "extensions": error.extensions}]}

@@ -13,6 +13,7 @@ import structlog
 
 from app.database.changes import Database
 from app.settings import Settings
+from tests.support import plans
 from tests.support.clock import MockClock
 from tests.support.code_hosts import code_hosts
 from tests.support.databases import KINDS, Databases
@@ -49,6 +50,15 @@ def plain_logs() -> None:
         processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
     )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def planning() -> Iterator[None]:
+    """With `PLAN_FIRST=1` everything is run by plans that can be."""
+    with pytest.MonkeyPatch.context() as patch:
+        if plans.WANTED:
+            plans.plan_first(patch)
+        yield
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ from resolvers.context import Context
 
 @strawberry.type
 class AuditSubscriptions:
-    @subscription("The audit log as it grows: every event since `after`, oldest first, then what comes.", AUDIT)
+    @subscription(
+        "The audit log as it grows: every event since `after`, oldest first, then what comes.", AUDIT, shared=True
+    )
     async def audit_log(
         self,
         info: Info[Context, None],

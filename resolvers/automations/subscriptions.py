@@ -22,6 +22,7 @@ class AutomationSubscriptions:
         "A run's log: what was written since `after`, then what is written, until it is over. The end's reason is what "
         "became of it.",
         READ,
+        shared=True,
     )
     async def automation_run_log(
         self, info: Info[Context, None], id: Id, after: Resume = None

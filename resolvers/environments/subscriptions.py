@@ -28,6 +28,7 @@ class EnvironmentSubscriptions:
         "The life of an environment, step by step: what happened since `after`, then what happens, until it is "
         "terminated.",
         READ,
+        shared=True,
     )
     async def environment_progress(
         self, info: Info[Context, None], id: Id, after: Resume = None

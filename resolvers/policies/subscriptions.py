@@ -27,6 +27,7 @@ class PolicySubscriptions:
         "What policies deny and escalate, and what people decide about it: since `after`, then as it happens. Kept "
         "for 30 days.",
         AUDIT,
+        shared=True,
     )
     async def policy_decisions(
         self,

@@ -1,0 +1,80 @@
+"""GraphQL over WebSocket (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md)."""
+
+from __future__ import annotations
+
+from contextlib import aclosing, suppress
+from typing import Any
+
+import orjson
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
+
+from app.core.errors import RateLimited
+from resolvers.broadcast import TooSlow
+from resolvers.budgets import Spending
+from resolvers.context import Context
+from resolvers.errors import shown
+from resolvers.plans.operation import Prepared
+
+#: Where a WebSocket's scope has ASGI's own `send`.
+SEND = "soundstage.send"
+
+
+class SlowConsumer(RateLimited):
+    """You read more slowly than the stream brings news: subscribe anew, behind the last cursor that you have."""
+
+    code = "SLOW_CONSUMER"
+
+
+class TransportWs(BaseGraphQLTransportWSHandler[Context, None]):
+    """One WebSocket. A syntax error ends its own operation, not the connection with all the others."""
+
+    @staticmethod
+    def _get_pre_execution_close_reason(error: Any) -> str | None:
+        return None
+
+    async def run_operation(self, operation: Operation[Context, None]) -> None:
+        """Takes part in a broadcast where there is one; else runs the operation alone."""
+        view: Any = self.view
+        prepared = view.schema.known(operation.query, operation.operation_name, operation.variables)
+        if prepared is None:
+            await super().run_operation(operation)
+            return
+        context = self.context.again()
+        member = view.broadcast.join(prepared, context)
+        if member is None:
+            await super().run_operation(operation)
+            return
+        async with aclosing(member.results()) as results:
+            with suppress(OSError):  # the client has gone
+                await self._follow(operation, prepared, context, results)
+
+    async def _follow(
+        self, operation: Operation[Context, None], prepared: Prepared, context: Context, results: Any
+    ) -> None:
+        spending = Spending(context)
+        refused = await spending.take(prepared.operation, prepared.sent)
+        if refused is not None:
+            await operation.send_initial_errors(shown([refused], context))
+        else:
+            await self._send_all(operation, results, spending.told())
+
+    async def _send_all(self, operation: Operation[Context, None], results: Any, told: Any) -> None:
+        send = self.websocket.ws.scope[SEND]  # type: ignore[attr-defined]
+        named = b'"id":' + orjson.dumps(operation.id)
+        head, tail = b"{" + named + b',"type":"next","payload":{', "}}"
+        first = f',"extensions":{orjson.dumps(told).decode()}' if told else ""
+        try:
+            async for fails, result in results:
+                if fails:
+                    await operation.send_operation_message(
+                        {"id": operation.id, "type": "error", "payload": orjson.loads(result)}
+                    )
+                    return
+                await send({"type": "websocket.send", "text": (head + result).decode() + first + tail})
+                first = ""
+        except TooSlow:
+            slow = SlowConsumer()
+            errors: Any = [{"message": slow.message, "extensions": slow.extensions}]
+            await operation.send_operation_message({"id": operation.id, "type": "error", "payload": errors})
+            return
+        await operation.send_operation_message({"id": operation.id, "type": "complete"})
