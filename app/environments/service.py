@@ -249,7 +249,7 @@ class Environments:
     ) -> Environment:
         """The same for any environment; it can start services `again`, and bring up what is stopped.
 
-        What is the same as before runs on, what differs is started afresh, what is gone ends.
+        What is the same as before runs on, what differs starts afresh, what failed is tried again, what is gone ends.
         """
         environment = await self._open(environment_id, expected_version)
         known = {**(self.parts.vault.open(environment.secrets) if keep_secrets else {}), **(secrets or {})}
