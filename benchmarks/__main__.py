@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import audit, logs, policies, provisioning, repositories, requests, storage, terminals, tokens
+from benchmarks import audit, fanout, logs, policies, provisioning, repositories, requests, storage, terminals, tokens
 
 PARTS = {
     "provisioning": (
@@ -31,6 +31,11 @@ PARTS = {
         "A repository of 20,000 commits and 50,000 files",
         "| question | REST, median | REST, p95 | git, median | git, p95 |\n|---|---|---|---|---|",
         repositories.measure,
+    ),
+    "fanout": (
+        "One event to 1,000 subscribers, CPU of the server process each message",
+        "| server | CPU µs | to ours | messages/s |\n|---|---|---|---|",
+        fanout.measure,
     ),
     "requests": (
         "Requests, CPU of the server process each",

@@ -65,7 +65,7 @@ def prepare() -> None:
 @contextlib.contextmanager
 def running(name: str, command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
     """A server's process on the first core, until the end of the block; ready when the block begins."""
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         with contextlib.suppress(OSError, AttributeError):
             os.sched_setaffinity(process.pid, {0})

@@ -66,7 +66,7 @@ def load(port: int, pid: int, sent: bytes, *, seconds: float, connections: int) 
     return uvloop.run(_load(port, pid, sent, seconds, connections))
 
 
-def _used(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """Seconds of CPU of a process and its children."""
     process = psutil.Process(pid)
     return sum(sum(each.cpu_times()[:2]) for each in (process, *process.children(recursive=True)))
@@ -74,7 +74,7 @@ def _used(pid: int) -> float:
 
 async def _load(port: int, pid: int, sent: bytes, seconds: float, connections: int) -> Load:
     loop = asyncio.get_running_loop()
-    used, began = _used(pid), time.perf_counter()
+    used, began = cpu_of(pid), time.perf_counter()
     clients = [
         (await loop.create_connection(lambda: _Client(sent, began + seconds), "127.0.0.1", port))[1]
         for _ in range(connections)
@@ -83,4 +83,4 @@ async def _load(port: int, pid: int, sent: bytes, seconds: float, connections: i
     answered, took = sum(client.answered for client in clients), time.perf_counter() - began
     if any(client.failed for client in clients):
         raise RuntimeError("An answer was not 200.")
-    return Load(answered, (_used(pid) - used) / answered * 1e6, answered / took)
+    return Load(answered, (cpu_of(pid) - used) / answered * 1e6, answered / took)

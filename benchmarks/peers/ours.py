@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import strawberry
@@ -22,7 +23,8 @@ from app.settings import Settings
 from app.site import site
 from benchmarks.peers.items import BY_ID, ITEMS, Item, Owner
 from benchmarks.peers.rows import STORED, StoredItemTable, values
-from resolvers.access import Access, query
+from benchmarks.peers.ticks import Tick, made
+from resolvers.access import Access, query, subscription
 from resolvers.context import Context
 from resolvers.node import Id
 from resolvers.schema import schema_of
@@ -52,18 +54,26 @@ class Query:
         return Item(**fields, owner=owner)
 
 
+@strawberry.type(description="What is watched.")
+class Subscription:
+    @subscription("Events.", READ, shared=True)
+    async def ticks(self, of: Id) -> AsyncGenerator[Tick, None]:
+        async for each in made():
+            yield each
+
+
 async def serve(folder: Path, port: int) -> None:
     """Serves until it is killed; the key is in the file `key`."""
     settings = Settings(data_dir=folder, port=port, isolation=None, log_level="info")
     server = await Server(settings).open()
     work = UnitOfWork(server.database, None)
-    made = found_organization(
+    founded = found_organization(
         work, name="bench", email="bench@example.invalid", plan=Plan.ENTERPRISE, requests_per_minute=ENOUGH
     )
     await work.commit()
-    await _fill(server, made.organization.id)
-    (folder / "key").write_text(made.api_key)
-    schema = schema_of(Query)
+    await _fill(server, founded.organization.id)
+    (folder / "key").write_text(founded.api_key)
+    schema = schema_of(Query, subscription=Subscription)
     app = site(
         server.product,
         server._authentication(),

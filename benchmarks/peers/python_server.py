@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import orjson
 import strawberry
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import Route, WebSocketRoute
 
 from benchmarks.peers.items import BY_ID, ITEMS, Item, Owner
 from benchmarks.peers.rows import StoredItemTable
+from benchmarks.peers.ticks import Hub, Tick
 
 CACHE = 128
 
@@ -59,12 +62,22 @@ def strawberry_app(folder: Path) -> Any:
                 row = (await session.exec(select(StoredItemTable).where(StoredItemTable.id == id))).first()
             return item_of(row) if row is not None else None
 
+    hub = Hub()
+
+    @strawberry.type
+    class Subscription:
+        @strawberry.subscription
+        async def ticks(self, of: strawberry.ID) -> AsyncGenerator[Tick, None]:
+            async for each in hub.watch():
+                yield each
+
     schema = strawberry.Schema(
-        Query, extensions=[lambda: ParserCache(maxsize=CACHE), lambda: ValidationCache(maxsize=CACHE)]
+        Query,
+        subscription=Subscription,
+        extensions=[lambda: ParserCache(maxsize=CACHE), lambda: ValidationCache(maxsize=CACHE)],
     )
-    app = Starlette()
-    app.add_route("/graphql", GraphQL(schema))  # type: ignore[arg-type]
-    return app
+    endpoint: Any = GraphQL(schema)
+    return Starlette(routes=[Route("/graphql", endpoint), WebSocketRoute("/graphql", endpoint)])
 
 
 def fastapi_app(folder: Path) -> Any:
