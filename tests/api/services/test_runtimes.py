@@ -92,6 +92,7 @@ async def machine(tmp_path: Path, databases: Databases) -> AsyncIterator[Served]
     """A server whose engine runs real processes; afterwards none may be left."""
     data_dir = tmp_path / "data"
     engine = ProcessEngine(data_dir)
+    await engine.start()  # else a runner that is still on its way would outlive the test
     settings = Settings(data_dir=data_dir, database_url=await databases.url("sqlite", data_dir))
     async with Served(settings, engine) as served:  # type: ignore[arg-type]
         yield served
