@@ -37,6 +37,8 @@ from resolvers.billing.mutations import BillingMutations
 from resolvers.billing.queries import BillingQueries
 from resolvers.budgets import Budgets
 from resolvers.context import Context
+from resolvers.database_console.mutations import DatabaseConsoleMutations
+from resolvers.database_console.queries import DatabaseConsoleQueries
 from resolvers.documents import Named, Parsed, Validated
 from resolvers.environments.mutations import EnvironmentMutations
 from resolvers.environments.queries import EnvironmentQueries
@@ -75,6 +77,10 @@ from resolvers.pull_requests.types import PullRequest
 from resolvers.rest_directive import rest
 from resolvers.running import run, stream
 from resolvers.scalars import SCALARS
+from resolvers.services.imports import ImportMutations
+from resolvers.services.mutations import RuntimeMutations, ServiceMutations
+from resolvers.services.queries import ServiceQueries
+from resolvers.services.types import SessionService
 from resolvers.sign_in.mutations import SignInMutations
 from resolvers.sign_in.queries import SignInQueries
 from resolvers.skills.mutations import SkillMutations
@@ -113,6 +119,7 @@ class Query(
     AuditQueries,
     AutomationQueries,
     BillingQueries,
+    DatabaseConsoleQueries,
     EnvironmentQueries,
     FederationQueries,
     FileQueries,
@@ -122,6 +129,7 @@ class Query(
     OrganizationQueries,
     PolicyQueries,
     PullRequestQueries,
+    ServiceQueries,
     SignInQueries,
     SkillQueries,
     SsoQueries,
@@ -148,6 +156,7 @@ class Mutation(
     AuditMutations,
     AutomationMutations,
     BillingMutations,
+    DatabaseConsoleMutations,
     EnvironmentMutations,
     FederationMutations,
     FileMutations,
@@ -157,6 +166,9 @@ class Mutation(
     OrganizationMutations,
     PolicyMutations,
     PullRequestMutations,
+    ImportMutations,
+    RuntimeMutations,
+    ServiceMutations,
     SignInMutations,
     SkillMutations,
     SsoMutations,
@@ -320,6 +332,7 @@ _NODES: list[type] = [
     Organization,
     Policy,
     PullRequest,
+    SessionService,
     Session,
     Skill,
     Task,

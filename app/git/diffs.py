@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.git.errors import FilesMoved
 from app.git.program import LITERAL, git
 
 #: Lines of one file, and of one answer, that are told; what is beyond is marked `truncated`.
@@ -120,13 +121,15 @@ async def fill(
     context: int = 3,
     variables: Mapping[str, str] | None = None,
 ) -> None:
-    """Adds hunks, patches and counts to these files of a comparison."""
+    """Adds hunks, patches and counts to these files of a comparison; raises `FilesMoved`."""
     if not files:
         return
     paths = sorted({path for file in files for path in (file.path, file.old_path) if path})
     words = ("diff", *_OPTIONS, f"--unified={context}", "--patch", *states, "--", *paths)
     found = await git(*words, folder=folder, variables={**LITERAL, **(variables or {})})
     sections = _sections(found.text)
+    if len(sections) != len(files):
+        raise FilesMoved()
     told = 0
     for file, section in zip(files, sections, strict=True):  # git writes both in one order
         told += _read(file, section, ALL_LINES - told)

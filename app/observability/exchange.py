@@ -112,6 +112,11 @@ class Incoming:
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    async def gone(self) -> None:
+        """Waits until the client has left; to be called once the body is read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     def again(self) -> Receive:
         """Receives the same for another reader, what was read already included."""
         body, self._body = self._body, None

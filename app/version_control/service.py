@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,14 +14,18 @@ from app.core.errors import InvalidRequest, Unprocessable
 from app.database.unit_of_work import UnitOfWork
 from app.git import diffs, history, worktrees
 from app.git.diffs import FileDiff, FileStatus
+from app.git.errors import FilesMoved
 from app.git.history import Commit
 from app.git.paths import check_path
+from app.outbox.service import announce
 from app.workspaces.authors import author
 from app.workspaces.service import WorkspaceParts
 from app.workspaces.sessions import Sessions, WorkingCopy
 
 #: Files of one answer that have their hunks.
 MOST_FILES = 300
+#: How often a working copy is compared where it changes meanwhile.
+LOOKS = 5
 LONGEST_MESSAGE = 64 * 1024
 _CURSOR = re.compile(r"([0-9a-f]{40,64}):(\d{1,9})")
 
@@ -130,11 +134,19 @@ class VersionControl:
     ) -> Diff:
         """What differs between the last commit and the working copy, untracked files included."""
         copy = await self.sessions.working_copy(session_id)
+        for _ in range(LOOKS - 1):
+            with suppress(FilesMoved):
+                return await self._working_copy_diff(copy, context, first, after)
+        return await self._working_copy_diff(copy, context, first, after)
+
+    async def _working_copy_diff(self, copy: WorkingCopy, context: int, first: int, after: str | None) -> Diff:
+        """One look; somebody may write, or commit, in the middle of it."""
+        head = await worktrees.head(copy.folder)
         async with worktrees.with_untracked(copy.folder) as variables:
-            files = await diffs.changed_files(copy.folder, "HEAD", variables=variables)
+            files = await diffs.changed_files(copy.folder, head, variables=variables)
             page, cursor = _page(files, first, after)
-            await diffs.fill(copy.folder, page, "HEAD", context=context, variables=variables)
-        return Diff(await worktrees.head(copy.folder), None, page, len(files), cursor)
+            await diffs.fill(copy.folder, page, head, context=context, variables=variables)
+        return Diff(head, None, page, len(files), cursor)
 
     async def suggested_message(self, session_id: str) -> str:
         """A message for a commit of all changes, from what changed; raises `NothingToCommit`."""
@@ -152,7 +164,7 @@ class VersionControl:
         writer = await author(self.work, self.actor)
         async with self._turn(copy):
             made = await worktrees.commit(copy.folder, message, writer, [check_path(path) for path in paths])
-        return await history.commit(copy.folder, made)
+        return await self._told(copy, made)
 
     async def discard(self, session_id: str, paths: Sequence[str] = ()) -> list[str]:
         """Takes back uncommitted changes, all or those of these paths; returns the paths. They cannot be had again."""
@@ -175,7 +187,22 @@ class VersionControl:
             made = await copy.repository.commit_tree(f"{target}^{{tree}}", [head], text, writer)
             await worktrees.become(copy.folder, head, made)
             await copy.repository.move(copy.session.branch, made, head)
-        return await history.commit(copy.folder, made)
+        return await self._told(copy, made)
+
+    async def _told(self, copy: WorkingCopy, made: str) -> Commit:
+        """The new commit, announced."""
+        commit = await history.commit(copy.folder, made)
+        data = {
+            "id": commit.id,
+            "workspaceId": copy.session.workspace_id,
+            "sessionId": copy.session.id,
+            "branch": copy.session.branch,
+            "parents": list(commit.parents),
+            "subject": commit.subject,
+            "createdBy": self.actor.user_id or self.actor.agent_id,
+        }
+        announce(self.work, "commit.created", data)
+        return commit
 
     def _turn(self, copy: WorkingCopy) -> AbstractAsyncContextManager[None]:
         return self.parts.folders.turns.of(copy.session.id)
