@@ -16,6 +16,7 @@ from app.assistant.drafts import builtin_drafts
 from app.assistant.files import Files
 from app.assistant.jobs import forget_old as forget_old_answers
 from app.assistant.parts import AssistantParts
+from app.assistant.running_tools import RunningTools
 from app.audit.cursors import Cursors
 from app.audit.sealer import Sealer
 from app.audit.service import Parts as AuditParts
@@ -33,6 +34,7 @@ from app.core.vault import Vault
 from app.database.changes import Database
 from app.database.migrate import migrate_postgres, migrate_sqlite
 from app.database.sqlite import SqliteDatabase
+from app.database_console.service import ConsoleParts
 from app.engines.base import Engine
 from app.engines.process import ProcessEngine
 from app.environments.lifecycle import Lifecycle
@@ -53,6 +55,8 @@ from app.observability.tracing import Tracing, tracing
 from app.outbox.postman import Postman
 from app.policies import governance
 from app.policies.governance import PolicyParts
+from app.services.jobs import sweep as sweep_services
+from app.services.runtimes import RuntimeParts
 from app.settings import Settings
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.sessions import forget_old as forget_old_sessions
@@ -61,7 +65,7 @@ from app.sign_in.throttle import Throttle
 from app.site import site
 from app.sso.provider import Providers
 from app.sso.service import SsoParts
-from app.terminals.jobs import Keeper
+from app.terminals.jobs import Keeper, forget_recordings
 from app.terminals.service import TerminalParts
 from app.tokens.service import REFRESH_SECONDS, SigningKeys
 from app.uploads.jobs import sweep as sweep_uploads
@@ -180,7 +184,7 @@ class Server:
             each.start()
 
     def _product(self, vault: Vault, environments: Parts) -> Product:
-        policies = PolicyParts()
+        policies, databases = PolicyParts(), self._database_console(environments)
         return Product(
             self.database,
             environments,
@@ -195,12 +199,13 @@ class Server:
             billing_parts(self.settings),
             WebhookParts(vault, self.settings.own_issuer, self.settings.allow_private_webhooks),
             self._integrations(vault),
-            AutomationParts(vault, environments, self.settings.allow_private_webhooks),
+            AutomationParts(vault, environments, self.terminals, self.settings.allow_private_webhooks),
             self.workspaces,
             self.terminals,
             self.language_servers,
             self.uploads,
-            self._assistant(vault, environments, policies),
+            self._assistant(vault, environments, policies, databases),
+            databases,
             lambda: self.metrics.answered,
             production=self.settings.production,
         )
@@ -215,6 +220,7 @@ class Server:
             isolation=settings.isolation,
             most_open=settings.terminals_per_organization,
             idle_seconds=settings.terminal_idle_seconds,
+            recording_days=settings.terminal_recording_days,
         )
 
     def _language_server_parts(self) -> LanguageServerParts:
@@ -251,9 +257,14 @@ class Server:
             gitlab_url=given.gitlab_url,
             bitbucket_url=given.bitbucket_url,
             dockerhub_url=given.dockerhub_url.rstrip("/"),
+            registry_url=given.docker_registry_url.rstrip("/"),
         )
 
-    def _assistant(self, vault: Vault, environments: Parts, policies: PolicyParts) -> AssistantParts:
+    def _assistant(
+        self, vault: Vault, environments: Parts, policies: PolicyParts, databases: ConsoleParts
+    ) -> AssistantParts:
+        tools = builtin_tools()
+        tools.add(RunningTools(databases.services, self.terminals, databases).all())
         return AssistantParts(
             vault,
             environments,
@@ -261,10 +272,16 @@ class Server:
             policies,
             self.limits.usage,
             Files(self.settings.data_dir.absolute() / "attachments"),
-            builtin_tools(),
+            tools,
             builtin_drafts(),
             self.settings.allow_private_models,
         )
+
+    def _database_console(self, environments: Parts) -> ConsoleParts:
+        settings = self.settings
+        own = () if settings.database_url else (settings.sqlite_path.absolute(),)
+        services = RuntimeParts(self.workspaces, environments)
+        return ConsoleParts(services, self.database, own, settings.allow_private_databases)
 
     def _sso(self, vault: Vault) -> SsoParts:
         providers = Providers(allow_private=self.settings.allow_private_providers)
@@ -308,7 +325,9 @@ class Server:
                 await forget_old_answers(self.database)
                 await self.product.assistant.files.sweep(self.database)
                 await sweep_uploads(self.database, self.uploads)
+                await forget_recordings(self.database, self.terminals)
                 await sweep(self.database, self.product.workspaces.folders)
+                await sweep_services(self.database)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     async def _keep_repositories(self) -> None:

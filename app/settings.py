@@ -82,8 +82,16 @@ class Settings(BaseSettings):
         description="Where Bitbucket's API is, for connections that do not say.",
     )
     dockerhub_url: str = Field(default="https://hub.docker.com", description="Where Docker Hub's API is.")
+    docker_registry_url: str = Field(
+        default="https://registry-1.docker.io", description="Where the registry of Docker Hub's images is."
+    )
     allow_private_models: bool = Field(
         default=False, description="Lets the endpoints of language models be at private and loopback addresses."
+    )
+    allow_private_databases: bool = Field(
+        default=False,
+        description="Lets the databases of sessions be at private and loopback addresses, beyond the ports of the "
+        "session's own services.",
     )
     billing_provider: ProviderKind = Field(
         default=ProviderKind.DEVELOPMENT,
@@ -112,6 +120,11 @@ class Settings(BaseSettings):
     )
     language_server_idle_seconds: int = Field(
         default=600, ge=1, description="Seconds after which a language server is stopped that nobody uses."
+    )
+    terminal_recording_days: int = Field(
+        default=90,
+        ge=0,
+        description="Days that the recording of a terminal is kept after its last output; 0 for ever.",
     )
     otlp_endpoint: str = Field(
         default="",

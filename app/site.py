@@ -25,7 +25,7 @@ from app.core import actor
 from app.core.errors import InvalidRequest, NotFound
 from app.observability.exchange import Answer, Incoming
 from app.observability.metrics import CONTENT_TYPE, Metrics
-from app.observability.requests import ROUTE, Requests
+from app.observability.requests import ROUTE, Fast, Requests
 from app.policies.document import rules_schema
 from app.settings import Settings
 from app.webhooks.incoming import Receiver
@@ -77,11 +77,32 @@ def site(
         explain_validation=settings.explain_validation or not settings.production,
         allowed_origins=settings.allowed_origins,
     )
-    known = KnownRequests(schema, authentication.context, explains=graphql.explains)
     rest = RestService(documents or contract("graphql"), authentication.context, schema)
     rest.otherwise = _pages(product, authentication, settings, metrics, rest, schema)
     schema.plans.refused = lambda reason: metrics.unplanned.labels(reason).inc()
+    known = KnownRequests(schema, authentication.context, explains=graphql.explains)
+    return Requests(
+        _across_origins(_dispatch(graphql, rest), settings),
+        metrics,
+        body_limit=settings.body_limit,
+        fast=_fast(known, rest, settings),
+        tracer=tracer,
+        streamed=(PREFIX, *(f"{prefix}{UPLOADS}" for prefix in _PREFIXES)),
+    )
 
+
+def _fast(known: KnownRequests, rest: RestService, settings: Settings) -> Fast:
+    """What is answered without a framework in between."""
+
+    async def fast(request: Incoming) -> Answer | None:
+        if settings.allowed_origins and "origin" in request.headers:
+            return None  # what a browser asks from elsewhere is told what it may do
+        return await (known.answer(request) if request.path == "/graphql" else rest.answer(request))
+
+    return fast
+
+
+def _dispatch(graphql: GraphQLEndpoint, rest: RestService) -> ASGIApp:
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan" and scope["path"] == "/graphql":
             scope[ROUTE] = "graphql"
@@ -89,23 +110,18 @@ def site(
         else:
             await rest(scope, receive, send)
 
-    app: ASGIApp = dispatch
-    if settings.allowed_origins:
-        app = CORSMiddleware(
-            app,
-            allow_origins=settings.allowed_origins,
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=UPLOAD_HEADERS,
-        )
-    streamed = (PREFIX, *(f"{prefix}{UPLOADS}" for prefix in _PREFIXES))
+    return dispatch
 
-    async def fast(request: Incoming) -> Answer | None:
-        if settings.allowed_origins and "origin" in request.headers:
-            return None  # what a browser asks from elsewhere is told what it may do
-        return await (known.answer(request) if request.path == "/graphql" else rest.answer(request))
 
-    return Requests(app, metrics, body_limit=settings.body_limit, fast=fast, tracer=tracer, streamed=streamed)
+def _across_origins(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """For browsers on the pages of others, where there are any that may ask."""
+    if not settings.allowed_origins:
+        return app
+    origins = settings.allowed_origins
+    anything = ["*"]
+    return CORSMiddleware(
+        app, allow_origins=origins, allow_methods=anything, allow_headers=anything, expose_headers=UPLOAD_HEADERS
+    )
 
 
 def _schema_of(settings: Settings) -> SoundstageSchema:

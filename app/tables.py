@@ -23,6 +23,7 @@ from app.organization import models as organization
 from app.outbox import models as outbox
 from app.policies import models as policies
 from app.pull_requests import models as pull_requests
+from app.services import models as services
 from app.sign_in import models as sign_in
 from app.skills import models as skills
 from app.sso import models as sso
@@ -51,6 +52,7 @@ MODELS = (
     outbox,
     policies,
     pull_requests,
+    services,
     sign_in,
     skills,
     sso,
@@ -72,6 +74,12 @@ def _partial(name: str, model: type[SQLModel], columns: tuple[str, ...], where: 
 
 
 PARTIAL_INDEXES = (
+    _partial(
+        "environments_one_of_session",
+        environments.EnvironmentTable,
+        ("session_id",),
+        "session_id IS NOT NULL AND desired <> 'deleted'",
+    ),
     _partial("signing_keys_current", tokens.SigningKeyTable, ("family", "state"), "state IN ('next', 'active')"),
     _partial("sso_domains_verified", sso.SsoDomainTable, ("domain",), "verified_at IS NOT NULL"),
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.peers.watching import Watched, watch
 from benchmarks.requests import MODULE, PEERS, free_port, prepare, running
 
-VIEWERS, SECONDS, ROUNDS = 1_000, 3.0, 3
+VIEWERS, SECONDS, ROUNDS = 1_000, 4.0, 3
 
 
 def _watched(name: str, command: list[str], folder: Path) -> list[Watched]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psutil
 
 from benchmarks.peers.items import MANY, ONE, ROW
 from benchmarks.peers.load import Load, load, request
@@ -79,6 +80,8 @@ def running(name: str, command: list[str], port: int) -> Iterator[subprocess.Pop
             raise RuntimeError(f"{name} does not listen")
         yield process
     finally:
+        for each in psutil.Process(process.pid).children(recursive=True):  # `node` is one of Python's
+            each.kill()
         process.kill()
         process.wait()
 

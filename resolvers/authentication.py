@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
 from app.agents.service import authenticate_agent
 from app.core.errors import Forbidden, SoundstageError
@@ -14,6 +14,7 @@ from app.core.ids import new_id
 from app.federation.bearers import Bearers
 from app.identity.keys import AGENT_PREFIX
 from app.identity.service import KnownKeys
+from app.observability.exchange import Incoming
 from app.observability.requests import REQUEST_ID
 from app.sign_in.sessions import Client, authenticate_cookie
 from app.tokens.errors import TokenRefused
@@ -45,6 +46,7 @@ class Authentication:
             client=Client(address, connection.headers.get("user-agent", "")),
             cookie=connection.cookies.get(SESSION_COOKIE),
             transaction=connection.cookies.get(SSO_COOKIE),
+            gone=_gone(connection),
         )
         token = bearer_of(connection)
         if token is not None:
@@ -78,3 +80,18 @@ class Authentication:
             context.actor = await authenticate_cookie(self.product.database, cookie)
         except SoundstageError as error:
             context.refused = error
+
+
+def _gone(connection: object) -> Callable[[], Awaitable[None]] | None:
+    """Waits until who asks has left; None for a WebSocket, which ends what it began by itself."""
+    if isinstance(connection, Incoming):
+        return connection.gone
+    return _left(connection) if isinstance(connection, Request) else None
+
+
+def _left(request: Request) -> Callable[[], Awaitable[None]]:
+    async def wait() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    return wait

@@ -29,7 +29,8 @@ from app.core.errors import SoundstageError, Unauthorized
 from app.core.ids import new_id
 from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
-from app.environments.models import UnitRecord
+from app.database_console.service import ConsoleParts, DatabaseConsole
+from app.environments.models import Environment, UnitRecord
 from app.environments.service import Environments, Parts
 from app.federation.service import Federation, FederationParts
 from app.files.service import Files
@@ -47,6 +48,9 @@ from app.policies.governance import Governance, PolicyParts
 from app.policies.service import Policies
 from app.pull_requests.reviews import Reviews
 from app.pull_requests.service import PullRequests
+from app.services.importing import Imports
+from app.services.runtimes import RuntimeParts, Runtimes
+from app.services.service import Services
 from app.sign_in.account import OwnAccount
 from app.sign_in.service import Parts as SignInParts
 from app.sign_in.service import SignIn
@@ -93,6 +97,7 @@ class Product:
     language_servers: LanguageServerParts
     uploads: UploadParts
     assistant: AssistantParts
+    database_console: ConsoleParts
     #: How many requests this server has answered.
     answered: Callable[[], int]
     #: Introspection, GraphiQL and the API viewer are off in production.
@@ -125,6 +130,8 @@ class Context:
     transaction: str | None = None
     #: What the audit event of this mutation tells beside its action; no secrets.
     audit_details: dict[str, Any] = field(default_factory=dict)
+    #: Waits until the client has left; to be called once the request's body is read. None for what is no request.
+    gone: Callable[[], Awaitable[None]] | None = None
     #: Whether it came in as GraphQL: then its cost is counted.
     by_graphql: bool = False
     #: Whether the client is told why a document does not fit the schema, which tells the schema's names.
@@ -206,6 +213,32 @@ class Context:
     def sessions(self) -> Sessions:
         """The organization's sessions."""
         return Sessions(self.work, self.require_actor(), self.product.workspaces)
+
+    @cached_property
+    def services(self) -> Services:
+        """The services of the organization's sessions."""
+        parts = RuntimeParts(self.product.workspaces, self.product.environments)
+        return Services(self.work, self.require_actor(), parts)
+
+    @property
+    def runtimes(self) -> Runtimes:
+        """What runs of the services of the organization's sessions."""
+        return self.services.runtimes
+
+    @property
+    def imports(self) -> Imports:
+        """Services from code hosts and from Docker Hub."""
+        return Imports(self.services, self.code_hosts)
+
+    @cached_property
+    def session_environments(self) -> DataLoader[str, Environment | None]:
+        """The environments of many sessions with one statement."""
+        return DataLoader(load_fn=lambda ids: self.runtimes.of_sessions(ids))
+
+    @cached_property
+    def database_console(self) -> DatabaseConsole:
+        """The databases of the organization's sessions."""
+        return DatabaseConsole(self.work, self.require_actor(), self.product.database_console)
 
     @cached_property
     def pull_requests(self) -> PullRequests:

@@ -33,6 +33,7 @@ from resolvers.node import Node
 from resolvers.policies.queries import READ as POLICIES
 from resolvers.policies.types import approval, policy
 from resolvers.pull_requests.types import pull_request
+from resolvers.services.types import session_service
 from resolvers.skills.types import skill
 from resolvers.sso.queries import ADMIN as SSO
 from resolvers.sso.types import sso_connection
@@ -109,6 +110,7 @@ KINDS: dict[str, Kind] = {
     "pol": _kind(POLICIES, lambda context, id: context.policies.find(id), lambda _, found: policy(found)),
     "wsp": _kind(WORKSPACES, lambda context, id: context.workspaces.find(id), lambda _, found: workspace(found)),
     "ses": _kind(WORKSPACES, lambda context, id: context.sessions.find(id), lambda _, found: session(found)),
+    "svc": _kind(WORKSPACES, lambda context, id: context.services.find(id), lambda _, found: session_service(found)),
     "trm": _kind(WORKSPACES, lambda context, id: context.terminals.find(id), terminal),
     "upl": Kind(WORKSPACES, upload),
     "prq": _kind(WORKSPACES, lambda context, id: context.pull_requests.find(id), lambda _, found: pull_request(found)),

@@ -37,6 +37,8 @@ from resolvers.billing.mutations import BillingMutations
 from resolvers.billing.queries import BillingQueries
 from resolvers.budgets import Budgets
 from resolvers.context import Context
+from resolvers.database_console.mutations import DatabaseConsoleMutations
+from resolvers.database_console.queries import DatabaseConsoleQueries
 from resolvers.documents import Named, Parsed, Validated
 from resolvers.environments.mutations import EnvironmentMutations
 from resolvers.environments.queries import EnvironmentQueries
@@ -77,6 +79,10 @@ from resolvers.pull_requests.types import PullRequest
 from resolvers.rest_directive import rest
 from resolvers.running import run, stream
 from resolvers.scalars import SCALARS
+from resolvers.services.imports import ImportMutations
+from resolvers.services.mutations import RuntimeMutations, ServiceMutations
+from resolvers.services.queries import ServiceQueries
+from resolvers.services.types import SessionService
 from resolvers.sign_in.mutations import SignInMutations
 from resolvers.sign_in.queries import SignInQueries
 from resolvers.skills.mutations import SkillMutations
@@ -115,6 +121,7 @@ class Query(
     AuditQueries,
     AutomationQueries,
     BillingQueries,
+    DatabaseConsoleQueries,
     EnvironmentQueries,
     FederationQueries,
     FileQueries,
@@ -125,6 +132,7 @@ class Query(
     OrganizationQueries,
     PolicyQueries,
     PullRequestQueries,
+    ServiceQueries,
     SignInQueries,
     SkillQueries,
     SsoQueries,
@@ -151,6 +159,7 @@ class Mutation(
     AuditMutations,
     AutomationMutations,
     BillingMutations,
+    DatabaseConsoleMutations,
     EnvironmentMutations,
     FederationMutations,
     FileMutations,
@@ -161,6 +170,9 @@ class Mutation(
     OrganizationMutations,
     PolicyMutations,
     PullRequestMutations,
+    ImportMutations,
+    RuntimeMutations,
+    ServiceMutations,
     SignInMutations,
     SkillMutations,
     SsoMutations,
@@ -324,6 +336,7 @@ _NODES: list[type] = [
     Organization,
     Policy,
     PullRequest,
+    SessionService,
     Session,
     Skill,
     Task,

@@ -9,6 +9,7 @@ import orjson
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 
 from app.core.errors import RateLimited
+from app.observability.exchange import TEXT
 from resolvers.broadcast import TooSlow
 from resolvers.budgets import Spending
 from resolvers.context import Context
@@ -59,10 +60,10 @@ class TransportWs(BaseGraphQLTransportWSHandler[Context, None]):
             await self._send_all(operation, results, spending.told())
 
     async def _send_all(self, operation: Operation[Context, None], results: Any, told: Any) -> None:
-        send = self.websocket.ws.scope[SEND]  # type: ignore[attr-defined]
-        named = b'"id":' + orjson.dumps(operation.id)
-        head, tail = b"{" + named + b',"type":"next","payload":{', "}}"
-        first = f',"extensions":{orjson.dumps(told).decode()}' if told else ""
+        scope = self.websocket.ws.scope  # type: ignore[attr-defined]
+        write, send = scope.get(TEXT), scope[SEND]
+        head = b'{"id":' + orjson.dumps(operation.id) + b',"type":"next","payload":{'
+        tail = b',"extensions":' + orjson.dumps(told) + b"}}" if told else b"}}"
         try:
             async for fails, result in results:
                 if fails:
@@ -70,8 +71,10 @@ class TransportWs(BaseGraphQLTransportWSHandler[Context, None]):
                         {"id": operation.id, "type": "error", "payload": orjson.loads(result)}
                     )
                     return
-                await send({"type": "websocket.send", "text": (head + result).decode() + first + tail})
-                first = ""
+                frame = head + result + tail
+                tail = b"}}"
+                if write is None or not write(frame):
+                    await send({"type": "websocket.send", "text": frame.decode()})
         except TooSlow:
             slow = SlowConsumer()
             errors: Any = [{"message": slow.message, "extensions": slow.extensions}]

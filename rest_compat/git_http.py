@@ -18,6 +18,7 @@ from app.core.errors import InvalidRequest, PayloadTooLarge, SoundstageError, Un
 from app.git import smart_http
 from app.git.repository import Repository
 from app.observability.requests import ROUTE
+from app.workspaces.announcing import tell_pushed
 from resolvers.access import Guard, guarded_change
 from resolvers.context import Context
 from resolvers.workspaces.mutations import WRITE
@@ -109,7 +110,10 @@ class GitHttp:
             bare = context.product.workspaces.folders.repository(workspace_id)
             before = await bare.branches()
             told = await smart_http.receive(bare.folder, body, request.headers.get("git-protocol", ""))
-            context.audit_details = {"branches": _moved(before, await bare.branches())}
+            moved = _moved(before, await bare.branches())
+            context.audit_details = {"branches": moved}
+            actor = context.require_actor()
+            tell_pushed(context.work, workspace_id, moved, actor.user_id or actor.agent_id)
             return Push(workspace_id)
 
         await guarded_change(WRITE, _PUSH).run(context, {"workspaceId": workspace_id}, push)

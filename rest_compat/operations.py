@@ -21,6 +21,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     get_named_type,
+    get_nullable_type,
     parse,
     print_ast,
     specified_rules,
@@ -120,8 +121,8 @@ class RestOperation:
 
     @cached_property
     def answers_a_node(self) -> bool:
-        """Whether the answer can be read again by its id."""
-        answered = get_named_type(self.root_type)
+        """Whether the answer can be read again by its id: one object, not a list of them."""
+        answered = get_nullable_type(self.root_type)
         return isinstance(answered, GraphQLObjectType) and any(each.name == "Node" for each in answered.interfaces)
 
     @cached_property

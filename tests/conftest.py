@@ -134,6 +134,7 @@ def _local() -> dict[str, Any]:
         "gitlab_url": hosts.gitlab,
         "bitbucket_url": hosts.bitbucket,
         "dockerhub_url": hosts.dockerhub,
+        "docker_registry_url": hosts.registry,
     }
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from app.automations.commands import COMMAND_SECONDS, check_command, run_command
 from app.automations.errors import ActionFailed, BadAction
 from app.automations.models import ActionKind, Automation, Run
 from app.automations.triggers import at, size
@@ -22,10 +23,12 @@ from app.environments.service import Environments
 from app.environments.service import Parts as EnvironmentParts
 from app.outbound.asking import Question, ask
 from app.outbound.errors import PrivateAddress, Unreachable
+from app.tasks.service import Tasks
+from app.terminals.service import TerminalParts, Terminals
 from app.webhooks.secrets import unsealed
 from app.webhooks.signing import headers
 
-CALL_SECONDS = 15.0
+RUN_SECONDS, CALL_SECONDS = 30.0, 15.0
 MOST_BYTES_TOLD = 1024
 LARGEST_ARGUMENTS = 256 * 1024
 METHODS = ("POST", "PUT", "PATCH", "DELETE", "GET")
@@ -47,6 +50,7 @@ class AutomationParts:
 
     vault: Vault
     environments: EnvironmentParts
+    terminals: TerminalParts
     allow_private: bool = False
     clock: Clock = now
 
@@ -61,10 +65,23 @@ class Doing:
     #: Committed with the run's end: what a run changes it changes once.
     work: UnitOfWork
     parts: AutomationParts
+    #: Lines for the run's log, kept whether it succeeds or fails.
+    said: list[str] = field(default_factory=list)
 
     def argument(self, name: str) -> Any:
         """What the action takes, with what the event tells filled in; raises `ActionFailed`."""
         return self._filled(self.automation.arguments.get(name))
+
+    @property
+    def seconds(self) -> float:
+        """How long it may take."""
+        if self.automation.action is ActionKind.RUN_COMMAND:
+            return float(self.automation.arguments.get("seconds") or COMMAND_SECONDS)
+        return RUN_SECONDS
+
+    def own_work(self) -> UnitOfWork:
+        """For what stands whatever becomes of the run."""
+        return UnitOfWork(self.work.database, self.run.organization_id)
 
     @property
     def environments(self) -> Environments:
@@ -99,6 +116,15 @@ _TAKES: dict[ActionKind, tuple[frozenset[str], frozenset[str]]] = {
     ActionKind.RESUME_ENVIRONMENT: (frozenset({"environment_id"}), frozenset()),
     ActionKind.DELETE_ENVIRONMENT: (frozenset({"environment_id"}), frozenset()),
     ActionKind.CALL: (frozenset({"url"}), frozenset({"method", "body"})),
+    ActionKind.RUN_COMMAND: (frozenset({"session_id", "command"}), frozenset({"seconds"})),
+    ActionKind.CREATE_TASK: (frozenset({"session_id", "title"}), frozenset({"description", "assignee_id"})),
+}
+
+
+_SCOPES = {
+    ActionKind.CALL: Scope.INTEGRATIONS,
+    ActionKind.RUN_COMMAND: Scope.WORKSPACES,
+    ActionKind.CREATE_TASK: Scope.WORKSPACES,
 }
 
 
@@ -115,6 +141,8 @@ def checked_arguments(kind: ActionKind, given: Mapping[str, Any]) -> dict[str, A
         raise BadAction(f"An action has at most {LARGEST_ARGUMENTS:,} bytes.")
     if kind is ActionKind.CALL:
         _check_call(made)
+    elif kind is ActionKind.RUN_COMMAND:
+        check_command(made)
     elif kind is ActionKind.CREATE_ENVIRONMENT and EVENT.encode() not in orjson.dumps(made["blueprint"]):
         parse(made["blueprint"], secrets={})
     return made
@@ -122,7 +150,7 @@ def checked_arguments(kind: ActionKind, given: Mapping[str, Any]) -> dict[str, A
 
 def require_rights(actor: Actor, kind: ActionKind) -> None:
     """Raises `Forbidden` for who may not do by hand what the action does."""
-    actor.require(Scope.INTEGRATIONS if kind is ActionKind.CALL else Scope.ENVIRONMENTS, Kind.WRITE)
+    actor.require(_SCOPES.get(kind, Scope.ENVIRONMENTS), Kind.WRITE)
 
 
 async def act(doing: Doing) -> Done:
@@ -185,6 +213,33 @@ async def _call(doing: Doing) -> Done:
     return Done("automation.call", "", f"It answered with status {answer.status}: {told}")
 
 
+async def _create_task(doing: Doing) -> Done:
+    tasks = Tasks(doing.work, doing.actor, doing.parts.clock)
+    made = await tasks.create(
+        str(doing.argument("session_id")),
+        str(doing.argument("title")),
+        description=str(doing.argument("description") or ""),
+        assignee_id=str(doing.argument("assignee_id") or ""),
+    )
+    return Done("task.create", made.id, f"Made the task {made.title!r} ({made.id})")
+
+
+async def _run_command(doing: Doing) -> Done:
+    ran = await run_command(
+        Terminals(doing.own_work(), doing.actor, doing.parts.terminals),
+        doing.run,
+        session_id=str(doing.argument("session_id")),
+        command=str(doing.automation.arguments["command"]),
+        seconds=doing.seconds,
+        say=doing.said.append,
+    )
+    if ran.timed_out:
+        raise ActionFailed(f"It took longer than {doing.seconds:g} s, and was ended.")
+    if ran.exit_code != 0:
+        raise ActionFailed(ran.message or "It did not end by itself.")
+    return Done("automation.run_command", ran.terminal.id, f"{ran.message} ({ran.terminal.id})")
+
+
 def _default_body(doing: Doing) -> dict[str, Any]:
     run = doing.run
     about = {"automationId": run.automation_id, "runId": run.id, "trigger": str(run.trigger), "event": run.event}
@@ -205,4 +260,6 @@ _ACTIONS: dict[ActionKind, Callable[[Doing], Awaitable[Done]]] = {
     ActionKind.RESUME_ENVIRONMENT: _resume,
     ActionKind.DELETE_ENVIRONMENT: _delete,
     ActionKind.CALL: _call,
+    ActionKind.RUN_COMMAND: _run_command,
+    ActionKind.CREATE_TASK: _create_task,
 }

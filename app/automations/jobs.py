@@ -7,6 +7,8 @@ succeeds. A run is taken by a lease; what it changes is committed with its end, 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -31,10 +33,12 @@ from app.identity.repository import STANDING
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE, DUE_AT_ONCE = 8, 100
-RUN_SECONDS = 30.0
-#: Longer than a run takes.
+AT_ONCE, AT_ONCE_OF_ORGANIZATION, DUE_AT_ONCE = 32, 8, 100
+#: Longer than most runs take; renewed for those that take longer.
 LEASE = timedelta(seconds=60)
+RENEW_SECONDS = 20.0
+#: What a run may take beyond what its action may.
+MARGIN_SECONDS = 5.0
 #: After each failed attempt of a call; a run whose server dies is taken up as often.
 RETRIES = (timedelta(seconds=5), timedelta(seconds=60))
 MOST_ATTEMPTS = len(RETRIES) + 1
@@ -46,6 +50,8 @@ class AutomationWorker:
 
     def __init__(self, database: Database, parts: AutomationParts, *, owner: str) -> None:
         self.database, self.parts, self.owner = database, parts, owner
+        #: Automation that runs -> whose it is.
+        self._owners: dict[str, str] = {}
         self._worker = Worker("automations", database.news, NEWS, self._look, first=self.free)
 
     def start(self) -> None:
@@ -94,10 +100,15 @@ class AutomationWorker:
         if free <= 0:
             return
         under_way = set(self._worker.running.values())
+        self._owners = {automation: owner for automation, owner in self._owners.items() if automation in under_way}
+        counts = Counter(self._owners.values())
         for run in await self.due():
-            if free and run.automation_id not in under_way:
+            room = counts[run.organization_id] < AT_ONCE_OF_ORGANIZATION
+            if free and room and run.automation_id not in under_way:
                 free -= 1
+                counts[run.organization_id] += 1
                 under_way.add(run.automation_id)
+                self._owners[run.automation_id] = run.organization_id
                 self._worker.begin(self._do(run), run.automation_id, f"run {run.id}")
 
     async def due(self) -> list[Run]:
@@ -124,8 +135,9 @@ class AutomationWorker:
         automation = await work.one(repository.AUTOMATION, id=run.automation_id)
         if automation is None:
             return None
+        said: list[str] = []
         try:
-            return await self._attempt(work, automation, leased)
+            return await self._attempt(work, automation, leased, said)
         except (RunTaken, StorageUnavailable):
             raise
         except MakerGone as error:
@@ -133,9 +145,9 @@ class AutomationWorker:
         except CallFailed as error:
             return await self._again(leased, error.message)
         except TimeoutError:
-            return await self._end(leased, RunStatus.FAILED, error=f"It took longer than {RUN_SECONDS:g} s.")
+            return await self._end(leased, RunStatus.FAILED, error="It took too long.", said=said)
         except SoundstageError as error:
-            return await self._end(leased, RunStatus.FAILED, error=error.message)
+            return await self._end(leased, RunStatus.FAILED, error=error.message, said=said)
 
     async def _lease(self, run: Run) -> Run | None:
         work, moment = UnitOfWork(self.database, None), self.parts.clock()
@@ -156,12 +168,30 @@ class AutomationWorker:
             started_at=run.started_at or moment,
         )
 
-    async def _attempt(self, work: UnitOfWork, automation: Automation, run: Run) -> Run:
+    async def _attempt(self, work: UnitOfWork, automation: Automation, run: Run, said: list[str] | None = None) -> Run:
+        said = [] if said is None else said
         actor = await self._actor(work, run)
-        async with asyncio.timeout(RUN_SECONDS):
-            done = await act(Doing(automation, run, actor, work, self.parts))
+        done = await self._acted(Doing(automation, run, actor, work, self.parts, said))
         self._record(work, actor, automation, run, done)
-        return await self._end(run, RunStatus.SUCCEEDED, resource=done.resource, told=done.told, work=work)
+        return await self._end(run, RunStatus.SUCCEEDED, resource=done.resource, told=done.told, work=work, said=said)
+
+    async def _acted(self, doing: Doing) -> Done:
+        """Does it, and keeps the lease meanwhile; raises `RunTaken` where another server has taken it over."""
+        task = asyncio.create_task(act(doing))
+        try:
+            async with asyncio.timeout(doing.seconds + MARGIN_SECONDS):
+                while not (await asyncio.wait({task}, timeout=RENEW_SECONDS))[0]:
+                    await self._renew(doing.run)
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _renew(self, run: Run) -> None:
+        work = UnitOfWork(self.database, run.organization_id)
+        given = {"id": run.id, "epoch": run.lease_epoch, "until": self.parts.clock() + LEASE}
+        work.write(repository.RENEW_LEASE, expect=1, otherwise=RunTaken(), **given)
+        await work.commit()
 
     async def _actor(self, work: UnitOfWork, run: Run) -> Actor:
         """Whom it runs for, with the rights of this moment and the scopes of then; raises `MakerGone`."""
@@ -205,6 +235,7 @@ class AutomationWorker:
         after: timedelta | None = None,
         stop: str = "",
         work: UnitOfWork | None = None,
+        said: Sequence[str] = (),
     ) -> Run:
         """Commits the end, or the wait for another attempt; raises `RunTaken` where another server took it over."""
         work, moment = work or UnitOfWork(self.database, run.organization_id), self.parts.clock()
@@ -219,7 +250,8 @@ class AutomationWorker:
             name: getattr(ended, name) for name in ("id", "status", "next_at", "resource", "error", "ended_at")
         }
         work.write(repository.FINISH, epoch=run.lease_epoch, expect=1, otherwise=RunTaken(), **given)
-        self._line(work, run, told or error)
+        for line in (*said, told or error):
+            self._line(work, run, line)
         if stop:
             work.write(repository.STOP_OF, id=run.automation_id, runs_as=stop, reason=error, now=moment)
         await work.commit()

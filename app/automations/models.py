@@ -30,6 +30,8 @@ class ActionKind(enum.StrEnum):
     RESUME_ENVIRONMENT = "resume_environment"
     DELETE_ENVIRONMENT = "delete_environment"
     CALL = "call"
+    RUN_COMMAND = "run_command"
+    CREATE_TASK = "create_task"
 
 
 class AutomationStatus(enum.StrEnum):

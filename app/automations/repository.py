@@ -190,6 +190,12 @@ TAKE_LEASE = change(
         started_at=func.coalesce(_runs.started_at, _NOW),
     )
 )
+#: For a run that takes long, as long as it is its server's.
+RENEW_LEASE = change(
+    changing(RunTable)
+    .where(_runs.id == _ID, _runs.lease_epoch == bindparam("epoch"), _OPEN)
+    .values(lease_until=bindparam("until"))
+)
 _STOPPED = (
     changing(AutomationTable)
     .where(_automations.id == _ID, _automations.status == AutomationStatus.ENABLED)

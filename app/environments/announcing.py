@@ -37,4 +37,5 @@ def _data(environment: Environment) -> dict[str, Any]:
         "reason": environment.reason,
         "message": environment.message,
         "createdBy": environment.created_by,
+        "sessionId": environment.session_id,
     }

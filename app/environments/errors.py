@@ -35,6 +35,12 @@ class NotFailed(Conflict):
     code = "ENVIRONMENT_NOT_FAILED"
 
 
+class OfSession(Conflict):
+    """The environment's services are those of a session: change them there."""
+
+    code = "ENVIRONMENT_OF_SESSION"
+
+
 class UnknownService(Unprocessable):
     """The environment's Blueprint has no service of this name."""
 

@@ -14,9 +14,9 @@ from app.core.clock import Clock, now
 from app.core.errors import SoundstageError
 from app.core.vault import Vault
 from app.engines.base import Engine, EngineUnavailable, Observation, StaleEpoch, Unit, UnitStatus
+from app.environments.attempts import next_attempts
 from app.environments.models import Desired, Environment, EnvironmentStatus, EventKind, UnitRecord
 from app.environments.planning import Plan, make_plan, stop_order, wanted_ports
-from app.environments.service import next_attempts
 
 #: Seconds before the first automatic retry of a failed environment; doubled each time, up to the limit.
 RETRY_SECONDS, RETRY_LIMIT = 30.0, 600.0

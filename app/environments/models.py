@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +48,16 @@ class EventKind(enum.StrEnum):
     FAILURE = "failure"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the services of a session work: its working copy. Paths are relative to the data directory."""
+
+    session_id: str
+    folder: str
+    #: What they may read beside it.
+    reads: list[str]
+
+
 class Environment(Record):
     """A set of services from a Blueprint: what is wanted (the user's part) and what is there (the reconciler's)."""
 
@@ -61,14 +72,20 @@ class Environment(Record):
     secrets: str
     engine: str
     isolation: Isolation = Field(sa_type=Choice(Isolation))
+    #: The session whose services these are; None for an environment of its own.
+    session_id: str | None = None
+    #: The folder that its services work in and may write to, relative to the data directory; empty for one of its own.
+    folder: str = ""
+    #: Further paths in the data directory that its services may read.
+    reads: list[str] = Field(default_factory=list, sa_type=Json)
 
     desired: Desired = Field(sa_type=Choice(Desired))
     #: Raised by each change of what is wanted; guards users' changes against each other.
-    generation: int
+    generation: int = 1
     #: Service -> replicas, where scaled away from the Blueprint.
     replicas: dict[str, int] = Field(sa_type=Json)
     #: Unit id -> attempt, raised by a retry.
-    attempts: dict[str, int] = Field(sa_type=Json)
+    attempts: dict[str, int] = Field(default_factory=dict, sa_type=Json)
     #: Seconds from ready to an automatic stop.
     auto_shutdown: int | None = None
     shutdown_at: datetime | None = Field(default=None, sa_type=Moment)
@@ -76,7 +93,7 @@ class Environment(Record):
     status: EnvironmentStatus = Field(sa_type=Choice(EnvironmentStatus))
     observed_generation: int = 0
     #: "service/port/replica" -> number.
-    ports: dict[str, int] = Field(sa_type=Json)
+    ports: dict[str, int] = Field(default_factory=dict, sa_type=Json)
     #: Why it is not running: a code, a sentence, and the cause as the engine saw it.
     reason: str = ""
     message: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,15 +75,19 @@ class Plan:
         return reapply and seen.status is not UnitStatus.FAILED
 
     def _may_start(self, unit: Unit, observed: Mapping[str, Observation]) -> bool:
-        seen = observed.get(unit.id)
+        seen, needs = observed.get(unit.id), self.needs[unit.service]
         if seen is not None and seen.status in (UnitStatus.RUNNING, UnitStatus.STARTING, UnitStatus.UNHEALTHY):
-            return True
-        return all(self._holds(service, condition, observed) for service, condition in self.needs[unit.service])
+            # It had what it needs; only its own build may have to be made again before it is started afresh.
+            needs = tuple(need for need in needs if need[0] == unit.service + BUILD)
+        return all(self._holds(service, condition, observed) for service, condition in needs)
 
     def _holds(self, service: str, condition: Condition, observed: Mapping[str, Observation]) -> bool:
         replicas = [unit_id for unit_id, unit in self.units.items() if unit.service == service]
-        satisfied = _SATISFIED[condition]
-        return all(unit_id in observed and observed[unit_id].status in satisfied for unit_id in replicas)
+        return all(self._is(_SATISFIED[condition], observed.get(unit_id)) for unit_id in replicas)
+
+    def _is(self, statuses: Collection[UnitStatus], seen: Observation | None) -> bool:
+        """Whether a unit is in one of these, in the attempt that is wanted."""
+        return seen is not None and seen.attempt == self.units[seen.unit_id].attempt and seen.status in statuses
 
 
 def make_plan(environment: Environment, secrets: Mapping[str, str]) -> Plan:
@@ -190,6 +194,8 @@ def _unit(
         image=service.image or "",
         variables=references.variables(name, replica, scope),
         working_directory=references.resolve(service.working_dir, scope),
+        folder=environment.folder,
+        reads=tuple(environment.reads),
         ports={port.name: environment.ports[f"{name}/{port.name}/{replica}"] for port in service.ports},
         volumes={volume.name: volume.path for volume in service.volumes},
         probe=None if build else _probe(service, scope),

@@ -64,6 +64,12 @@ EVENTS_AFTER = statement(
     .limit(_LIMIT),
     EnvironmentEvent,
 )
+OF_SESSIONS = statement(
+    readable(EnvironmentTable).where(
+        among(_environment.session_id, "sessions"), _environment.desired != Desired.DELETED
+    ),
+    Environment,
+)
 COUNTS = statement(
     select(_environment.status, func.count().label("count"))
     .where(_environment.organization_id == bindparam(ORGANIZATION))
@@ -95,6 +101,33 @@ REQUEST = change(
         message="",
         **_NEXT,
     )
+)
+_REDEFINED = (
+    "blueprint",
+    "source",
+    "secrets",
+    "replicas",
+    "attempts",
+    "desired",
+    "status",
+)
+REDEFINE = change(
+    changing(EnvironmentTable)
+    .where(*_GUARDED)
+    .values(
+        retry_at=null(),
+        failures=0,
+        reason="",
+        message="",
+        **{name: bindparam(name) for name in _REDEFINED},
+        **_NEXT,
+    )
+)
+#: With the sessions themselves: whatever else is wanted of them at the moment.
+END_OF_SESSIONS = change(
+    changing(EnvironmentTable)
+    .where(among(_environment.session_id, "sessions"), _environment.desired != Desired.DELETED)
+    .values(desired=Desired.DELETED, status=EnvironmentStatus.DELETING, **_NEXT)
 )
 SCALE = change(changing(EnvironmentTable).where(*_GUARDED).values(replicas=bindparam("replicas"), **_NEXT))
 _SETTINGS = {

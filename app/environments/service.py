@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,15 +20,15 @@ from app.database.unit_of_work import UnitOfWork
 from app.engines.base import Engine, EngineRefused, Isolation, IsolationUnavailable, LogBatch
 from app.environments import repository
 from app.environments.announcing import tell_created
+from app.environments.attempts import afresh, next_attempts, of_services
 from app.environments.errors import (
-    BadDuration,
-    BadName,
     BadReplicas,
     EnvironmentChanged,
     EnvironmentDeleted,
     EnvironmentNotFound,
     NotFailed,
     NotStopped,
+    OfSession,
     UnknownService,
 )
 from app.environments.models import (
@@ -37,10 +37,11 @@ from app.environments.models import (
     EnvironmentEvent,
     EnvironmentStatus,
     EventKind,
+    Place,
     UnitRecord,
 )
+from app.environments.wanted import name_of, rebuilt, redefined, shutdown_of
 
-LONGEST_SHUTDOWN = 365 * 24 * 3600
 MOST_REPLICAS = 20
 EVENTS_AT_ONCE = 500
 
@@ -150,34 +151,35 @@ class Environments:
         auto_shutdown: int | None = None,
         secrets: Mapping[str, str] | None = None,
         isolation: Isolation | None = None,
+        replicas: Mapping[str, int] | None = None,
+        place: Place | None = None,
     ) -> Environment:
         """A new environment; raises `BlueprintInvalid`, `IsolationUnavailable` or `EngineRefused`."""
         secrets = secrets or {}
         blueprint = parse(source if isinstance(source, str) else dict(source), secrets=secrets)
-        level = await self._isolation(blueprint, isolation)
+        level = await self._isolation(blueprint, replicas or {}, isolation)
         moment = self.parts.clock()
         environment = Environment(
             id=new_id("env"),
             organization_id=self.actor.organization_id,
-            name=_name(name if name is not None else blueprint.name or "environment"),
+            name=name_of(name if name is not None else blueprint.name or "environment"),
             created_by=self.actor.user_id or self.actor.agent_id,
             blueprint=blueprint.model_dump(mode="json"),
             source=source if isinstance(source, str) else "",
             secrets=self.parts.vault.seal(secrets),
             engine="process",
             isolation=level,
+            **(asdict(place) if place is not None else {}),
             desired=Desired.RUNNING,
-            generation=1,
-            replicas={},
-            attempts={},
-            auto_shutdown=_shutdown(auto_shutdown if auto_shutdown is not None else blueprint.auto_shutdown),
+            replicas=dict(replicas or {}),
+            auto_shutdown=shutdown_of(auto_shutdown if auto_shutdown is not None else blueprint.auto_shutdown),
             status=EnvironmentStatus.PENDING,
-            ports={},
             next_at=moment,
             created_at=moment,
             updated_at=moment,
         )
-        self.work.write(repository.ADD, **environment.__dict__)
+        # One of a session is there once: two who begin it at the same time are told apart by that.
+        self.work.write(repository.ADD, otherwise=EnvironmentChanged(), **environment.__dict__)
         self._tell(environment, "Creation requested")
         tell_created(self.work, environment)
         return environment
@@ -195,10 +197,10 @@ class Environments:
         environment = await self._open(environment_id, expected_version)
         seconds = None if never_shut_down else environment.auto_shutdown
         if auto_shutdown is not None:
-            seconds = _shutdown(auto_shutdown)
+            seconds = shutdown_of(auto_shutdown)
         begin = environment.ready_at if environment.desired is Desired.RUNNING else None
         changes = {
-            "name": environment.name if name is None else _name(name),
+            "name": environment.name if name is None else name_of(name),
             "auto_shutdown": seconds,
             "shutdown_at": begin + timedelta(seconds=seconds) if begin and seconds else None,
         }
@@ -216,6 +218,61 @@ class Environments:
             raise BadReplicas(f"The number of replicas is {replicas}; it has to be from 0 to {MOST_REPLICAS}.")
         wanted = {**environment.replicas, service: replicas}
         return self._change(environment, repository.SCALE, f"Scale {service} to {replicas}", replicas=wanted)
+
+    async def change_blueprint(
+        self,
+        environment_id: str,
+        source: str | Mapping[str, Any],
+        *,
+        secrets: Mapping[str, str] | None = None,
+        expected_version: int | None = None,
+    ) -> Environment:
+        """Another Blueprint in the place of the present one. `secrets` join those that are stored.
+
+        Raises `BlueprintInvalid`, `EngineRefused`, and `OfSession` where a session's services make the Blueprint.
+        """
+        if (await self.get(environment_id)).session_id is not None:
+            raise OfSession()
+        return await self.redefine(environment_id, source, secrets=secrets, expected_version=expected_version)
+
+    async def redefine(
+        self,
+        environment_id: str,
+        source: str | Mapping[str, Any],
+        *,
+        secrets: Mapping[str, str] | None = None,
+        keep_secrets: bool = True,
+        replicas: Mapping[str, int] | None = None,
+        again: Collection[str] = (),
+        resume: bool = False,
+        expected_version: int | None = None,
+    ) -> Environment:
+        """The same for any environment; it can start services `again`, and bring up what is stopped.
+
+        What is the same as before runs on, what differs starts afresh, what failed is tried again, what is gone ends.
+        """
+        environment = await self._open(environment_id, expected_version)
+        known = {**(self.parts.vault.open(environment.secrets) if keep_secrets else {}), **(secrets or {})}
+        blueprint = parse(source if isinstance(source, str) else dict(source), secrets=known)
+        scaled = environment.replicas if replicas is None else replicas
+        scaled = {name: number for name, number in scaled.items() if name in blueprint.services}
+        await self._isolation(blueprint, scaled, environment.isolation)
+        [units] = await self.units([environment_id])
+        restarted = {*again, *rebuilt(environment, blueprint)}
+        attempts = afresh(next_attempts(environment.attempts, units), units, restarted)
+        desired, status = redefined(environment, resume=resume)
+        return self._change(
+            environment,
+            repository.REDEFINE,
+            "Definition changed",
+            blueprint=blueprint.model_dump(mode="json"),
+            source=source if isinstance(source, str) else "",
+            secrets=self.parts.vault.seal(known),
+            replicas=scaled,
+            attempts=of_services(attempts, blueprint.services),
+            desired=desired,
+            status=status,
+        )
 
     async def stop(self, environment_id: str, *, expected_version: int | None = None) -> Environment:
         """Stops everything; folders, volumes and ports are kept. Stopping twice is the same as once."""
@@ -256,10 +313,12 @@ class Environments:
 
     # Within.
 
-    async def _isolation(self, blueprint: Blueprint, demanded: Isolation | None) -> Isolation:
+    async def _isolation(
+        self, blueprint: Blueprint, replicas: Mapping[str, int], demanded: Isolation | None
+    ) -> Isolation:
         offers = await self.parts.engine.capabilities()
         if not offers.runs_images:
-            images = sorted(name for name, service in blueprint.services.items() if service.image)
+            images = sorted(name for name, each in blueprint.services.items() if each.image and replicas.get(name, 1))
             if images:
                 raise EngineRefused(
                     f"The {offers.name} engine runs commands, not images: give {', '.join(images)} a `run`.",
@@ -336,24 +395,3 @@ class Environments:
         )
         self.work.after_commit(lambda: self.parts.wake(environment.id))
         self.work.after_commit(lambda: self.parts.events.notify(environment.id))
-
-
-def next_attempts(attempts: Mapping[str, int], units: Sequence[UnitRecord]) -> dict[str, int]:
-    """The attempts with which the failed units start afresh."""
-    failed = {unit.id: unit.attempt + 1 for unit in units if unit.status == "failed"}
-    return {**attempts, **failed}
-
-
-def _name(name: str) -> str:
-    name = name.strip()
-    if not 1 <= len(name) <= 100:
-        raise BadName()
-    return name
-
-
-def _shutdown(seconds: float | None) -> int | None:
-    if seconds is None:
-        return None
-    if not 1 <= seconds <= LONGEST_SHUTDOWN:
-        raise BadDuration()
-    return int(seconds)

@@ -56,11 +56,18 @@ _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "HOME": "/nonexistent",
     "PATH": os.environ.get("PATH", os.defpath),
-    "GIT_CONFIG_COUNT": str(len(_SETTINGS)),
-    **{f"GIT_CONFIG_KEY_{number}": key for number, key in enumerate(_SETTINGS)},
-    **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(_SETTINGS.values())},
 }
 
+
+def settings(more: Mapping[str, str]) -> dict[str, str]:
+    """Variables for settings of git beside our own. They are in no process list: credentials may be among them."""
+    together = {**_SETTINGS, **more}
+    keys = {f"GIT_CONFIG_KEY_{number}": key for number, key in enumerate(together)}
+    values = {f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(together.values())}
+    return {"GIT_CONFIG_COUNT": str(len(together)), **keys, **values}
+
+
+_OURS = settings({})
 #: Paths are paths, and no patterns.
 LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}
 #: The same for what only looks: writing the index would get in the way of who changes something.
@@ -99,17 +106,32 @@ async def git(
     `GitMissing`. The process is gone when this returns or is cancelled.
     """
     async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
-        process = await start(*arguments, folder=folder, variables=variables)
-        try:
-            async with asyncio.timeout(timeout):
-                out, err, _ = await asyncio.gather(
-                    _read(process.stdout, limit), _read(process.stderr, OUTPUT_LIMIT), _feed(process, given)
-                )
-                code = await process.wait()
-        except TimeoutError:
-            raise GitTimeout() from None
-        finally:
-            await end(process)
+        return await at_once(
+            *arguments, folder=folder, given=given, variables=variables, ok=ok, timeout=timeout, limit=limit
+        )
+
+
+async def at_once(
+    *arguments: str | Path,
+    folder: Path,
+    given: bytes | None = None,
+    variables: Mapping[str, str] | None = None,
+    ok: Sequence[int] = (0,),
+    timeout: float = TIMEOUT,
+    limit: int = OUTPUT_LIMIT,
+) -> Output:
+    """The same without waiting for a turn, or taking one: for who waits for others' machines, and bounds it itself."""
+    process = await start(*arguments, folder=folder, variables=variables)
+    try:
+        async with asyncio.timeout(timeout):
+            out, err, _ = await asyncio.gather(
+                _read(process.stdout, limit), _read(process.stderr, OUTPUT_LIMIT), _feed(process, given)
+            )
+            code = await process.wait()
+    except TimeoutError:
+        raise GitTimeout() from None
+    finally:
+        await end(process)
     said = err.decode(errors="replace").strip()
     if code not in ok:
         raise GitFailed(f"git {_verb(arguments)} failed: {said[:500] or f'exit code {code}'}", exitCode=code)
@@ -120,7 +142,7 @@ async def start(*arguments: str | Path, folder: Path, variables: Mapping[str, st
     """Starts git with pipes; the caller ends it with `end`."""
     command = ["git", *map(str, arguments)]
     try:
-        return await spawn(command, folder, {**_ENVIRONMENT, **(variables or {})}, _CHUNK)
+        return await spawn(command, folder, {**_ENVIRONMENT, **_OURS, **(variables or {})}, _CHUNK)
     except FileNotFoundError as error:
         if shutil.which("git") is None:
             raise GitMissing() from None

@@ -63,16 +63,16 @@ class DockerHub:
         query: dict[str, str | int] = {"page_size": _bounded(limit), "page": page, "ordering": "last_updated"}
         if name:
             query["name"] = name
-        found = (await self.api.get(f"/v2/repositories/{_path(image)}/tags", query)).json
+        found = (await self.api.get(f"/v2/repositories/{path_of(image)}/tags", query)).json
         return [_tag(each) for each in _results(found)], bool(optional(found, "next"))
 
     async def tag(self, image: str, tag: str) -> Tag:
         """One tag; raises `HostHasNone`."""
-        found = await self.api.get(f"/v2/repositories/{_path(image)}/tags/{quote(tag, safe='')}")
+        found = await self.api.get(f"/v2/repositories/{path_of(image)}/tags/{quote(tag, safe='')}")
         return _tag(found.json)
 
 
-def _path(image: str) -> str:
+def path_of(image: str) -> str:
     """`library/postgres` for `postgres`; raises `HostHasNone` for what no image is called."""
     parts = image.split("/")
     parts = [OFFICIAL, *parts] if len(parts) == 1 else parts

@@ -12,7 +12,7 @@ from app.core.errors import Conflict, InvalidRequest, NotFound
 from app.core.ids import new_id
 from app.core.vault import Vault
 from app.database.unit_of_work import UnitOfWork
-from app.integrations import bitbucket, dockerhub, github, gitlab, repository
+from app.integrations import bitbucket, dockerhub, github, gitlab, registry, repository
 from app.integrations.api import HostApi
 from app.integrations.bitbucket import Bitbucket
 from app.integrations.dockerhub import DockerHub
@@ -28,6 +28,7 @@ from app.integrations.github import GitHub
 from app.integrations.gitlab import GitLab
 from app.integrations.hosts import LARGEST_PAGE, CloneAddress, Host, HostedRepository, RepositoryPage
 from app.integrations.models import CodeHost, Connection
+from app.integrations.registry import Registry
 
 _HOSTS: dict[CodeHost, Any] = {
     CodeHost.GITHUB: GitHub,
@@ -50,6 +51,7 @@ class IntegrationParts:
     gitlab_url: str = gitlab.BASE_URL
     bitbucket_url: str = bitbucket.BASE_URL
     dockerhub_url: str = dockerhub.BASE_URL
+    registry_url: str = registry.BASE_URL
     clock: Clock = now
 
     def base_url(self, kind: CodeHost) -> str:
@@ -68,6 +70,10 @@ class IntegrationParts:
     def images(self) -> DockerHub:
         """Docker Hub."""
         return DockerHub(HostApi(self.dockerhub_url, {}, self.allow_private, self.clock))
+
+    def registry(self) -> Registry:
+        """Where Docker Hub's images lie."""
+        return Registry(self.registry_url, self.allow_private)
 
 
 class Connections:

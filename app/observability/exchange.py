@@ -22,6 +22,8 @@ JSON = (b"content-type", b"application/json")
 #: Where a scope has what takes a whole answer. It says whether it did.
 WHOLE = "soundstage.whole"
 Whole = Callable[["Answer"], bool]
+#: Where a WebSocket's scope has what takes a whole text frame. It says whether it did.
+TEXT = "soundstage.text"
 
 
 class Headers:
@@ -109,6 +111,11 @@ class Incoming:
                 raise too_large(self.limit)
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def gone(self) -> None:
+        """Waits until the client has left; to be called once the body is read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     def again(self) -> Receive:
         """Receives the same for another reader, what was read already included."""

@@ -8,12 +8,25 @@ from app.core.errors import InvalidRequest
 KINDS: dict[str, str] = {
     "agent.suspended": "An agent was suspended.",
     "approval.requested": "An agent's call waits for somebody to approve it.",
+    "commit.created": "A commit was made in a session, a rollback included.",
     "environment.created": "An environment was asked for.",
     "environment.degraded": "An environment was ready, and a part of it no longer is.",
     "environment.failed": "An environment failed; it is tried again by itself.",
     "environment.running": "All services of an environment are ready.",
     "environment.stopped": "An environment was stopped; folders and volumes are kept.",
     "environment.terminated": "An environment was deleted, and nothing of it is left.",
+    "pull_request.closed": "A pull request was closed without being merged.",
+    "pull_request.merged": "The commits of a pull request came into its target branch.",
+    "pull_request.opened": "A pull request was opened.",
+    "pull_request.reopened": "A closed pull request was opened again.",
+    "pull_request.reviewed": "A pull request was reviewed.",
+    "pull_request.updated": "A pull request has another text, another target, or its branches moved.",
+    "repository.pushed": "Branches of a workspace's repository were moved by `git push`.",
+    "session.created": "A session was made.",
+    "session.deleted": "A session was deleted.",
+    "workspace.created": "A workspace was made.",
+    "workspace.deleted": "A workspace was deleted with all its sessions.",
+    "workspace.updated": "A workspace has another name, description, default branch or settings.",
 }
 #: Events that came in by a webhook: `incoming.github.push`. They trigger automations and are sent to nobody.
 INCOMING = "incoming."

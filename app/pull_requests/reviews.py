@@ -15,6 +15,7 @@ from app.git.diffs import FileDiff, FileStatus
 from app.git.errors import RevisionNotFound
 from app.git.paths import check_path
 from app.pull_requests import repository
+from app.pull_requests.announcing import tell_reviewed
 from app.pull_requests.errors import BadPullRequest, PullRequestNotFound
 from app.pull_requests.models import PullRequest, Review, ReviewComment, Side, Verdict
 from app.pull_requests.service import LONGEST_TEXT, PullRequests, Standing
@@ -94,6 +95,7 @@ class Reviews:
         self.work.write(repository.ADD_REVIEW, **review.__dict__)
         for comment in comments:
             self.work.write(repository.ADD_COMMENT, **comment.__dict__)
+        tell_reviewed(self.work, pull, review, len(comments))
         return Reviewed(review, [Placed(comment, comment.path, comment.line) for comment in comments], False)
 
     async def all(self, pull: PullRequest) -> list[Reviewed]:

@@ -16,6 +16,7 @@ from app.git.errors import GitOutputTooLarge, RefMoved, RevisionNotFound
 from app.git.merging import Merged
 from app.git.repository import Author, Repository
 from app.pull_requests import repository
+from app.pull_requests.announcing import tell_changed, tell_opened
 from app.pull_requests.errors import (
     AlreadyMerged,
     BadPullRequest,
@@ -180,6 +181,7 @@ class PullRequests:
         )
         # Two at once may get the same number: one of them is told to try again.
         self.work.write(repository.ADD, otherwise=Conflict(), **made.__dict__)
+        tell_opened(self.work, made)
         return made
 
     async def update(
@@ -302,6 +304,7 @@ class PullRequests:
     def _change(self, pull: PullRequest, **changes: Any) -> PullRequest:
         changed = pull.changed(**changes, updated_at=self.parts.clock(), version=pull.version + 1)
         self.work.write(repository.CHANGE, expect=1, otherwise=Conflict(), seen=pull.version, **changed.__dict__)
+        tell_changed(self.work, pull, changed)
         return changed
 
     async def _heads(self, bare: Repository, source: str, target: str) -> tuple[str, str]:

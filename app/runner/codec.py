@@ -23,10 +23,17 @@ from app.runner.model import (
     UnitStatus,
 )
 
+#: Came later: where they say nothing, what an older server has started is still the same.
+_ADDED = ("folder", "reads")
+
 
 def digest(unit: Unit) -> str:
     """Equal for units that are to be the same; the attempt counts."""
-    return hashlib.sha256(orjson.dumps(unit, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    told = orjson.loads(orjson.dumps(unit))
+    for name in _ADDED:
+        if not told[name]:
+            del told[name]
+    return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def unit_from(data: dict[str, Any]) -> Unit:
@@ -34,6 +41,7 @@ def unit_from(data: dict[str, Any]) -> Unit:
         **{
             **data,
             "command": tuple(data["command"]),
+            "reads": tuple(data.get("reads", ())),
             "probe": None if data["probe"] is None else _probe_from(data["probe"]),
             "restart": Restart(**{**data["restart"], "policy": RestartPolicy(data["restart"]["policy"])}),
             "limits": Limits(**data["limits"]),

@@ -45,10 +45,12 @@ class EnvironmentFolder:
     """What belongs to one environment. `work` and `volumes` are kept until destroy."""
 
     root: Path
+    #: Where its units work, if not in a folder of its own.
+    elsewhere: Path | None = None
 
     @property
     def work(self) -> Path:
-        return self.root / "work"
+        return self.elsewhere or self.root / "work"
 
     @property
     def volumes(self) -> Path:
@@ -68,7 +70,7 @@ class EnvironmentFolder:
 
     def working_directory(self, unit: Unit) -> Path:
         given = Path(unit.working_directory)
-        if given.is_absolute():
+        if given.is_absolute() and self.elsewhere is None:
             return given
         folder = Path(os.path.normpath(self.work / given))
         if not folder.is_relative_to(self.work):
@@ -76,7 +78,7 @@ class EnvironmentFolder:
         return folder
 
     def make(self) -> None:
-        for folder in (self.root, self.work, self.volumes, self.logs, self.temporary):
+        for folder in (self.root, self.root / "work", self.volumes, self.logs, self.temporary):
             make_private(folder)
 
 
@@ -118,6 +120,18 @@ class DataFolder:
     def environment(self, environment_id: str) -> EnvironmentFolder:
         check_name("environment id", environment_id)
         return EnvironmentFolder(self.root / "environments" / environment_id)
+
+    def folder_of(self, unit: Unit) -> EnvironmentFolder:
+        """The environment's folder, as this unit sees it."""
+        own = self.environment(unit.environment_id)
+        return EnvironmentFolder(own.root, self.inside(unit.folder)) if unit.folder else own
+
+    def inside(self, path: str) -> Path:
+        """A path that is given relative to the data directory, and stays in it."""
+        found = Path(os.path.normpath(self.root / path))
+        if found == self.root or not found.is_relative_to(self.root):
+            raise EngineRefused(f"The path {path!r} leaves the data directory.")
+        return found
 
     def make_socket_path(self) -> Path:
         """`runner.sock`, or a short path outside where that one is longer than sockets allow."""

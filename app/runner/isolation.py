@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from app.runner import landlock_exec
-from app.runner.folders import EnvironmentFolder
+from app.runner.folders import DataFolder, EnvironmentFolder
 from app.runner.model import EngineRefused, Isolation, IsolationUnavailable, Unit
 
 _HINTS = {
@@ -39,7 +39,7 @@ def find_bubblewrap() -> str | None:
 
 class Isolator:
     def __init__(self, data: Path, attempt: Try) -> None:
-        self._data = data
+        self._data_folder = DataFolder(data)
         self._attempt = attempt
         self._bubblewrap = find_bubblewrap()
         self._probe: asyncio.Task[tuple[Isolation, ...]] | None = None
@@ -76,10 +76,11 @@ class Isolator:
         """The unit's command, or another one for it (probe, shutdown), at this level."""
         program = list(command or unit.command)
         writable = [folder.work, folder.volumes]
+        readable = [self._data_folder.inside(path) for path in unit.reads]
         mounts = []
         if level is Isolation.NAMESPACE:
             mounts = [(folder.volumes / name, _mount_point(mount, folder)) for name, mount in unit.volumes.items()]
-        return self.command_in(level, program, writable, folder.temporary, directory, mounts)
+        return self.command_in(level, program, writable, folder.temporary, directory, mounts, readable)
 
     def command_in(
         self,
@@ -89,6 +90,7 @@ class Isolator:
         temporary: Path,
         directory: Path,
         mounts: Sequence[tuple[Path, str]] = (),
+        readable: Sequence[Path] = (),
     ) -> list[str]:
         """The command that may write to some folders; `temporary` is its /tmp where it has a namespace of its own."""
         if level is Isolation.PLAIN:
@@ -98,12 +100,17 @@ class Isolator:
             return [sys.executable, "-I", "-S", landlock_exec.__file__, *allowed, "--", *program]
         if self._bubblewrap is None:
             raise IsolationUnavailable("bubblewrap is not installed.")
-        arguments = _namespace_arguments(self._data, writable, temporary, directory, mounts)
+        arguments = _namespace_arguments(self._data_folder.root, writable, temporary, directory, mounts, readable)
         return [self._bubblewrap, *arguments, "--", *program]
 
 
 def _namespace_arguments(
-    data: Path, writable: Sequence[Path], temporary: Path, directory: Path, mounts: Sequence[tuple[Path, str]]
+    data: Path,
+    writable: Sequence[Path],
+    temporary: Path,
+    directory: Path,
+    mounts: Sequence[tuple[Path, str]],
+    readable: Sequence[Path],
 ) -> list[str]:
     arguments = ["--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL"]
     # The root is an empty one, into which the machine's folders are bound: so mount points can be made in it.
@@ -116,6 +123,8 @@ def _namespace_arguments(
     if data.is_dir():
         # Other environments and the control plane's own files are not to be seen.
         arguments += ["--tmpfs", str(data)]
+    for path in readable:
+        arguments += ["--ro-bind-try", str(path), str(path)]
     for path in writable:
         arguments += ["--bind", str(path), str(path)]
     for source, place in mounts:

@@ -92,6 +92,11 @@ class Unit:
     variables: Mapping[str, str] = field(default_factory=dict)
     #: Relative to the environment's working directory, or absolute.
     working_directory: str = ""
+    #: What takes the place of the environment's working directory, relative to the data directory: a folder that is
+    #: there, and is not the engine's to make or to remove.
+    folder: str = ""
+    #: Further paths in the data directory that the unit may read, where it does not see all of it.
+    reads: tuple[str, ...] = ()
     #: Port name -> number; reserved beforehand by `Engine.reserve`.
     ports: Mapping[str, int] = field(default_factory=dict)
     #: Volume name -> mount path. SOUNDSTAGE_VOLUME_<NAME> holds the real path in every isolation level. Processes see

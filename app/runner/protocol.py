@@ -16,7 +16,7 @@ from app.runner.model import EngineRefused, EngineUnavailable, IsolationUnavaila
 from app.runner.terminal_model import InputBlocked, TerminalOver, TerminalUnknown, TooManyTerminals
 
 #: Raised with each change of the messages; a newer client replaces an older runner.
-VERSION = 2
+VERSION = 3
 
 #: Bytes of one message at most.
 MESSAGE_LIMIT = 16 * 1024 * 1024

@@ -41,7 +41,7 @@ class UnitRun:
         self.ended = ended
         # A group's number may be trusted if its leader was alive under our eyes.
         self._leader = self.process if ours or not ended.done() else None
-        self._folder = context.data.environment(self.unit.environment_id)
+        self._folder = context.data.folder_of(self.unit)
 
     @property
     def mark(self) -> str:
@@ -61,7 +61,7 @@ class UnitRun:
         """One step of the event loop, without a pause: nobody can cancel it halfway."""
         unit = record.unit
         try:
-            folder = context.data.environment(unit.environment_id)
+            folder = context.data.folder_of(unit)
             directory = prepare_folders(folder, unit)
             variables = spawn.variables_of(unit, folder, context.runner_id)
             _check_ports(unit)
@@ -192,6 +192,8 @@ class UnitRun:
 def prepare_folders(folder: EnvironmentFolder, unit: Unit) -> Path:
     """Make what the unit needs; returns its working directory."""
     folder.make()
+    if folder.elsewhere is not None and not folder.elsewhere.is_dir():
+        raise EngineRefused("The folder that the service works in is not there any more.")
     for name, mount in unit.volumes.items():
         make_private(folder.volumes / name)
         if unit.isolation is not Isolation.NAMESPACE and not Path(mount).is_absolute():
@@ -199,7 +201,10 @@ def prepare_folders(folder: EnvironmentFolder, unit: Unit) -> Path:
     directory = folder.working_directory(unit)
     if directory.is_relative_to(folder.work):
         _stay_inside(directory, folder.work, "working directory")
-        directory.mkdir(parents=True, exist_ok=True)
+        if folder.elsewhere is None:
+            directory.mkdir(parents=True, exist_ok=True)
+        elif not directory.is_dir():
+            raise EngineRefused(f"The working copy has no folder {unit.working_directory or '.'!r}.")
     return directory
 
 

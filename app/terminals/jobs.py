@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
@@ -86,6 +88,28 @@ class Keeper:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._wake.wait()
             self._wake.clear()
+
+
+async def forget_recordings(database: Database, parts: TerminalParts) -> int:
+    """Takes away the recordings that were kept long enough, whoever's they are; says of how many terminals."""
+    if not parts.recording_days:
+        return 0
+    before = parts.clock() - timedelta(days=parts.recording_days)
+    found = await UnitOfWork(database, None).all(repository.OPEN_OF_NODE, node=parts.node)
+    forgotten = await asyncio.to_thread(_forget, parts.recordings, before.timestamp(), {row.id for row in found})
+    if forgotten:
+        log.info("terminals.recordings_forgotten", terminals=forgotten)
+    return forgotten
+
+
+def _forget(folder: Path, before: float, still_open: set[str]) -> int:
+    forgotten = 0
+    for file in folder.glob("*/*.cast"):
+        # What is being written is old only where its program says nothing.
+        if file.stem not in still_open and file.stat().st_mtime < before:
+            file.unlink(missing_ok=True)
+            forgotten += 1
+    return forgotten
 
 
 def _is_left(state: TerminalState) -> bool:

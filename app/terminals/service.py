@@ -59,6 +59,8 @@ class TerminalParts:
     isolation: Isolation | None = None
     most_open: int = 100
     idle_seconds: float = 4 * 3600.0
+    #: Days that a recording is kept; 0: for ever.
+    recording_days: int = 0
     seats: Seats = field(default_factory=Seats)
     tickets: Tickets = field(default_factory=Tickets)
     clock: Clock = now
@@ -114,14 +116,19 @@ class Terminals:
         columns: int = 80,
         rows: int = 24,
         record: bool = False,
+        terminal_id: str = "",
     ) -> Terminal:
         """A program on a terminal in the session's working copy; the shell without a command.
+
+        The engine opens one `terminal_id` once, whoever asks again.
 
         Raises `SessionNotFound`, `BadTerminal`, and what the engine does: `TooManyTerminals`, `EngineRefused`.
         """
         copy = await self._sessions.working_copy(session_id)
         own = {**_variables(variables), **(await author(self.work, self.actor)).variables()}
         terminal = await self._new(session_id, _command(command), columns, rows, record)
+        if terminal_id:
+            terminal = terminal.changed(id=terminal_id)
         await self.parts.terminals.open(self._order(terminal, copy, own))
         self.work.write(repository.ADD, **terminal.__dict__)
         return terminal

@@ -17,6 +17,7 @@ from app.git.diffs import FileDiff, FileStatus
 from app.git.history import Commit
 from app.git.looking import changes, looking
 from app.git.paths import check_path
+from app.outbox.service import announce
 from app.workspaces.authors import author
 from app.workspaces.service import WorkspaceParts
 from app.workspaces.sessions import Sessions, WorkingCopy
@@ -152,7 +153,7 @@ class VersionControl:
         writer = await author(self.work, self.actor)
         async with self._turn(copy):
             made = await worktrees.commit(copy.folder, message, writer, [check_path(path) for path in paths])
-        return await history.commit(copy.folder, made)
+        return await self._told(copy, made)
 
     async def discard(self, session_id: str, paths: Sequence[str] = ()) -> list[str]:
         """Takes back uncommitted changes, all or those of these paths; returns the paths. They cannot be had again."""
@@ -175,7 +176,22 @@ class VersionControl:
             made = await copy.repository.commit_tree(f"{target}^{{tree}}", [head], text, writer)
             await worktrees.become(copy.folder, head, made)
             await copy.repository.move(copy.session.branch, made, head)
-        return await history.commit(copy.folder, made)
+        return await self._told(copy, made)
+
+    async def _told(self, copy: WorkingCopy, made: str) -> Commit:
+        """The new commit, announced."""
+        commit = await history.commit(copy.folder, made)
+        data = {
+            "id": commit.id,
+            "workspaceId": copy.session.workspace_id,
+            "sessionId": copy.session.id,
+            "branch": copy.session.branch,
+            "parents": list(commit.parents),
+            "subject": commit.subject,
+            "createdBy": self.actor.user_id or self.actor.agent_id,
+        }
+        announce(self.work, "commit.created", data)
+        return commit
 
     def _turn(self, copy: WorkingCopy) -> AbstractAsyncContextManager[None]:
         return self.parts.folders.turns.of(copy.session.id)

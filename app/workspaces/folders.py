@@ -41,6 +41,10 @@ class Folders:
         assert is_id(session_id, "ses")
         return self.workspace(workspace_id) / "sessions" / session_id
 
+    def in_data(self, path: Path) -> str:
+        """A path as it is seen from the data directory."""
+        return str(path.relative_to(self.root.parent))
+
     async def remove(self, folder: Path) -> None:
         """Takes a folder away: at once out of sight, then its files."""
         trash = self.root / "trash"

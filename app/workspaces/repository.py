@@ -66,6 +66,12 @@ SESSIONS_COUNT = statement(
     counted(readable(SessionTable).where(_session.workspace_id == bindparam("workspace_id"))),
     dict[str, Any],
 )
+SESSIONS_OF_WORKSPACE = statement(
+    readable(SessionTable).where(_session.workspace_id == bindparam("workspace_id")), Session
+)
+HOLD_SESSION = change(
+    changing(SessionTable).where(_session.id == bindparam("id")).values({"version": _session.version})
+)
 ADD_SESSION = change(adding(SessionTable))
 ADD_DEFAULT_SESSION = change(adding_or_leaving(SessionTable))
 REMOVE_SESSION = change(removing(SessionTable).where(_session.id == bindparam("id")))

@@ -16,9 +16,11 @@ from app.core.errors import Conflict, PreconditionFailed
 from app.core.ids import new_id
 from app.core.paging import NEWEST, Page
 from app.database.unit_of_work import UnitOfWork
+from app.environments import repository as environments
 from app.git.errors import RevisionNotFound
 from app.git.repository import Repository, check_branch
 from app.workspaces import repository
+from app.workspaces.announcing import tell_workspace
 from app.workspaces.authors import author
 from app.workspaces.errors import BadWorkspace, WorkspaceNameTaken, WorkspaceNotFound
 from app.workspaces.folders import Folders
@@ -105,6 +107,7 @@ class Workspaces:
             self.parts.remove(self.parts.folders.workspace(workspace.id))
             raise
         self.work.write(repository.ADD_WORKSPACE, otherwise=WorkspaceNameTaken(), **workspace.__dict__)
+        tell_workspace(self.work, "created", workspace)
         return workspace
 
     async def update(
@@ -133,12 +136,17 @@ class Workspaces:
         changed = found.changed(**changes, updated_at=self.parts.clock(), version=found.version + 1)
         wrong = WorkspaceNameTaken() if changed.name != found.name else Conflict()
         self.work.write(repository.CHANGE_WORKSPACE, expect=1, otherwise=wrong, seen=found.version, **changed.__dict__)
+        tell_workspace(self.work, "updated", changed)
         return changed
 
     async def delete(self, workspace_id: str) -> Workspace:
-        """Ends a workspace with all its sessions, branches and files."""
+        """Ends a workspace with all its sessions and what runs in them, its branches and files."""
         found = await self.get(workspace_id)
+        sessions = await self.work.all(repository.SESSIONS_OF_WORKSPACE, workspace_id=found.id)
         self.work.write(repository.REMOVE_WORKSPACE, id=found.id, expect=1, otherwise=WorkspaceNotFound())
+        tell_workspace(self.work, "deleted", found)
+        ended = [session.id for session in sessions]
+        self.work.write(environments.END_OF_SESSIONS, sessions=ended, now=self.parts.clock())
         self.work.after_commit(lambda: self.parts.remove(self.parts.folders.workspace(found.id)))
         return found
 

@@ -10,9 +10,11 @@ from app.core.actor import Actor
 from app.core.ids import new_id
 from app.core.paging import NEWEST, Page
 from app.database.unit_of_work import UnitOfWork
+from app.environments import repository as environments
 from app.git.errors import BranchExists
 from app.git.repository import Repository, check_branch
 from app.workspaces import repository
+from app.workspaces.announcing import tell_session
 from app.workspaces.errors import BadWorkspace, SessionNotFound, TooManySessions, WorkspaceNotFound
 from app.workspaces.models import Session, Workspace
 from app.workspaces.service import LONGEST_NAME, WorkspaceParts
@@ -80,6 +82,7 @@ class Sessions:
         session = self._new(workspace, new_id("ses"), name, branch, base)
         await self._check_out(session, base or workspace.default_branch)
         self.work.write(repository.ADD_SESSION, otherwise=BranchExists(), **session.__dict__)
+        tell_session(self.work, "created", session)
         return session
 
     async def default(self, workspace_id: str, *, may_create: bool = True) -> Session:
@@ -99,12 +102,20 @@ class Sessions:
             if not self.parts.folders.session(workspace_id, session.id).exists():
                 await self._check_out(session, workspace.default_branch)
         self.work.write(repository.ADD_DEFAULT_SESSION, **session.__dict__)
+        tell_session(self.work, "created", session)  # of two first calls at once both may tell it
         return session
 
+    def hold(self, session: Session) -> None:
+        """Makes the change under way fail where the session is deleted meanwhile."""
+        self.work.write(repository.HOLD_SESSION, id=session.id, expect=1, otherwise=SessionNotFound())
+
     async def delete(self, session_id: str) -> Session:
-        """Ends a session. Its working copy goes, its branch stays: commits are not lost, uncommitted changes are."""
+        """Ends a session and what runs in it. Its branch stays: commits are not lost, uncommitted changes are."""
         copy = await self.working_copy(session_id)
         self.work.write(repository.REMOVE_SESSION, id=session_id, expect=1, otherwise=SessionNotFound())
+        tell_session(self.work, "deleted", copy.session)
+        # Behind the removal: whoever begins an environment for the session at the same time holds its row.
+        self.work.write(environments.END_OF_SESSIONS, sessions=[session_id], now=self.parts.clock())
         self.work.after_commit(lambda: self.parts.remove(copy.folder))
         return copy.session
 

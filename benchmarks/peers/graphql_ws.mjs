@@ -31,7 +31,7 @@ setInterval(() => {
     text: '[build] step 14/22: compiling module soundstage.core.plan ok', at: '2026-08-01T10:00:00Z'
   }
   for (const push of subscribers) push(event)
-}, 50)
+}, 200)
 const server = createServer()
 useServer({ schema }, new WebSocketServer({ server, path: '/graphql' }))
 server.listen(Number(process.argv[3]), '127.0.0.1')

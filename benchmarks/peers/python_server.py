@@ -71,11 +71,8 @@ def strawberry_app(folder: Path) -> Any:
             async for each in hub.watch():
                 yield each
 
-    schema = strawberry.Schema(
-        Query,
-        subscription=Subscription,
-        extensions=[lambda: ParserCache(maxsize=CACHE), lambda: ValidationCache(maxsize=CACHE)],
-    )
+    caches: list[Any] = [lambda: ParserCache(maxsize=CACHE), lambda: ValidationCache(maxsize=CACHE)]
+    schema = strawberry.Schema(Query, subscription=Subscription, extensions=caches)
     endpoint: Any = GraphQL(schema)
     return Starlette(routes=[Route("/graphql", endpoint), WebSocketRoute("/graphql", endpoint)])
 

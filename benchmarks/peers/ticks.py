@@ -1,4 +1,4 @@
-"""What is watched: an event of six fields, twenty times a second."""
+"""What is watched: an event of six fields, five times a second."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import strawberry
 
 WATCH = 'subscription Watch { ticks(of: "s1") { id source number stream text at } }'
-EVERY_SECONDS = 0.05
+EVERY_SECONDS = 0.2
 
 
 @strawberry.type(description="An event.")

@@ -62,6 +62,23 @@ class AutomationActionInput:
     body: JSON | None = strawberry.field(
         default=None, description="`CALL`: the JSON that is sent; by default what made it run."
     )
+    session_id: strawberry.ID | None = strawberry.field(
+        default=None, description="`RUN_COMMAND` and `CREATE_TASK`: the session."
+    )
+    command: str | None = strawberry.field(
+        default=None,
+        description="`RUN_COMMAND`: for `sh -c`, in the session's working copy, on a terminal that everybody sees. It "
+        "finds the event as JSON in the variable `AUTOMATION_EVENT`; its output is kept in the run's log, and the run "
+        "fails where its exit code is not 0. A run that another server takes up goes on with the same command.",
+    )
+    seconds: int | None = strawberry.field(
+        default=None, description="`RUN_COMMAND`: after how long it is ended: 1 to 600; 60 by default."
+    )
+    title: str | None = strawberry.field(default=None, description="`CREATE_TASK`: its title.")
+    task_description: str | None = strawberry.field(default=None, description="`CREATE_TASK`: what is to be done.")
+    assignee_id: strawberry.ID | None = strawberry.field(
+        default=None, description="`CREATE_TASK`: the member or agent whom it is assigned to."
+    )
 
 
 @strawberry.input(description="An automation to make.")
@@ -101,5 +118,11 @@ def action_of(given: AutomationActionInput) -> Action:
         "url": given.url,
         "method": given.method,
         "body": given.body,
+        "session_id": given.session_id,
+        "command": given.command,
+        "seconds": given.seconds,
+        "title": given.title,
+        "description": given.task_description,
+        "assignee_id": given.assignee_id,
     }
     return checked_action(given.kind, arguments)

@@ -53,6 +53,14 @@ class UpdateEnvironmentInput:
     )
 
 
+@strawberry.input(description="Another Blueprint for an environment.")
+class ChangeBlueprintInput:
+    blueprint: BlueprintDocument = strawberry.field(description="The Blueprint; takes the place of the present one.")
+    secrets: list[SecretInput] | None = strawberry.field(
+        default=None, description="Join the stored ones, or take the place of those of the same name."
+    )
+
+
 @strawberry.input(description="How many replicas of a service are to run.")
 class ScaleServiceInput:
     service: str = strawberry.field(description="The service's name in the Blueprint.")
@@ -119,6 +127,27 @@ class EnvironmentMutations:
             name=input.name if input.name is not strawberry.UNSET else None,
             auto_shutdown=input.auto_shutdown if input.auto_shutdown is not strawberry.UNSET else None,
             never_shut_down=input.auto_shutdown is None,
+            expected_version=if_version,
+        )
+        return environment(changed)
+
+    @mutation(
+        "Gives an environment another Blueprint. Services that are the same run on, those that differ are started "
+        "afresh, those that are gone end. Where a session's services make it: `ENVIRONMENT_OF_SESSION`.",
+        WRITE,
+        audited="environment.change_blueprint",
+    )
+    async def change_environment_blueprint(
+        self,
+        info: Info[Context, None],
+        id: Id,
+        input: Annotated[ChangeBlueprintInput, strawberry.argument(description="The Blueprint.")],
+        if_version: IfVersion = None,
+    ) -> Environment:
+        changed = await info.context.environments.change_blueprint(
+            id,
+            input.blueprint,  # type: ignore[arg-type]
+            secrets={secret.name: secret.value for secret in input.secrets or ()},
             expected_version=if_version,
         )
         return environment(changed)

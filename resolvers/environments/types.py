@@ -120,6 +120,9 @@ class Environment(Node):
     observed_generation: int = strawberry.field(description="The generation that has been acted on.")
     engine: str = strawberry.field(description="Where it runs: `process`.")
     isolation: IsolationLevel = strawberry.field(description="How far its services are kept from the machine.")
+    session_id: strawberry.ID | None = strawberry.field(
+        description="The session whose services these are; null for an environment of its own."
+    )
     reason: str = strawberry.field(description="A code that says why it is not running; empty while it is.")
     message: str = strawberry.field(description="The same in a sentence.")
     failures: int = strawberry.field(description="Failures in a row.")
@@ -157,6 +160,7 @@ def environment(record: models.Environment) -> Environment:
         observed_generation=record.observed_generation,
         engine=record.engine,
         isolation=record.isolation,
+        session_id=strawberry.ID(record.session_id) if record.session_id else None,
         reason=record.reason,
         message=record.message,
         failures=record.failures,
@@ -199,6 +203,7 @@ _WORST = (
 
 def _service(facts: ServiceFacts, units: Sequence[models.UnitRecord], idle: ServiceStatus) -> EnvironmentService:
     found = {str(unit.status) for unit in units}
+    idle = idle if facts.replicas else ServiceStatus.STOPPED
     status = next((status for status in _WORST if status in found), idle)
     if len(units) < facts.replicas and status in (ServiceStatus.RUNNING, ServiceStatus.COMPLETED):
         status = ServiceStatus.STARTING

@@ -10,7 +10,7 @@ from strawberry.types import Info
 from resolvers.access import mutation
 from resolvers.context import Context
 from resolvers.version_control.queries import Revision, SessionId
-from resolvers.version_control.types import Commit, Discarded, commit
+from resolvers.version_control.types import Commit, Discarded, SuggestedMessage, commit
 from resolvers.workspaces.mutations import WRITE
 
 Paths = Annotated[
@@ -29,6 +29,16 @@ class VersionControlMutations:
         paths: Paths = None,
     ) -> Commit:
         return commit(await info.context.version_control.commit(session_id, message, paths or ()))
+
+    @mutation(
+        "A message for a commit of all changes of a working copy: by the organization's default model where it has one "
+        "that you may ask and that answers within 10 seconds; else from what changed. Nothing is committed.",
+        WRITE,
+        audited="session.generate_message",
+    )
+    async def generate_commit_message(self, info: Info[Context, None], session_id: SessionId) -> SuggestedMessage:
+        found = await info.context.completing.commit_message(session_id)
+        return SuggestedMessage(message=found.text, model=found.model or None)
 
     @mutation(
         "Takes back uncommitted changes of a working copy, untracked files included. They cannot be had again.",

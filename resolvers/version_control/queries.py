@@ -121,7 +121,7 @@ class VersionControlQueries:
 
     @query("A message for a commit of all changes of a working copy, made from what changed.", READ)
     async def suggested_commit_message(self, info: Info[Context, None], session_id: SessionId) -> SuggestedMessage:
-        return SuggestedMessage(message=await info.context.version_control.suggested_message(session_id))
+        return SuggestedMessage(message=await info.context.version_control.suggested_message(session_id), model=None)
 
 
 def _lines(wanted: int) -> int:

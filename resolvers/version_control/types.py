@@ -95,6 +95,7 @@ class CommitDetail:
 @strawberry.type(description="A message for a commit.")
 class SuggestedMessage:
     message: str = strawberry.field(description="A first line, and more behind an empty one where it helps.")
+    model: str | None = strawberry.field(description="The model that wrote it; null where it tells what changed.")
 
 
 @strawberry.type(description="Changes that were taken back.")

@@ -236,3 +236,31 @@ async def test_a_namespace_is_stopped_gracefully_also_while_it_starts(machine: M
 
         assert time.monotonic() - began < 5, "the signal was lost, and the grace of 10 s was waited for"
     await engine.close()
+
+
+@pytest.mark.parametrize("level", list(Isolation))
+async def test_a_unit_works_in_a_folder_that_is_not_its_environment_s(
+    process_engine: ProcessEngine, machine: Machine, level: Isolation
+) -> None:
+    await need(process_engine, level)
+    copy, repository, other = (machine.data / "copies" / name for name in ("mine", "repository", "others"))
+    for folder in (copy / "sub", repository, other):
+        folder.mkdir(parents=True)
+        (folder / "secret").write_text(folder.name)
+    script = f"pwd; cat {repository}/secret; echo; echo x > ../here; ls {copy.parent}; echo x > {repository}/written"
+    wanted = {"folder": "copies/mine", "reads": ("copies/repository",), "working_directory": "sub"}
+    await process_engine.apply(shell(script, isolation=level, restart=NEVER, **wanted), epoch=1)
+
+    where, read, *seen = await output_of(process_engine)
+    assert (where, read, (copy / "here").exists()) == (str(copy / "sub"), "repository", True)
+    if level is Isolation.NAMESPACE:  # Landlock leaves /tmp writable, where this test's data directory is
+        assert not (repository / "written").exists()
+        assert seen[:2] == ["mine", "repository"], "what belongs to others is not to be seen"
+
+
+@pytest.mark.parametrize("folder", ["../elsewhere", "/etc", ".", "a/../.."])
+async def test_a_folder_outside_of_the_data_directory_is_refused(process_engine: ProcessEngine, folder: str) -> None:
+    seen = await process_engine.apply(shell("true", folder=folder, restart=NEVER), epoch=1)
+
+    assert seen.cause is not None
+    assert (seen.status, seen.cause.kind) == (UnitStatus.FAILED, "spawn")

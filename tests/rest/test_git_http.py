@@ -17,6 +17,7 @@ from app.audit.repository import ALL_EVENTS
 from app.core.actor import Role
 from app.settings import Settings
 from tests.support.live import LiveServer
+from tests.support.waiting import soon
 
 _numbers = itertools.count(1)
 
@@ -113,6 +114,27 @@ def test_a_push_is_one_audit_event_with_the_branches(remote: Remote, tmp_path: P
     [event] = pushes
     assert event.resource == remote.id
     assert [branch["name"] for branch in event.details["branches"]] == ["feature"]
+
+
+def test_a_push_sets_automations_going(remote: Remote, tmp_path: Path) -> None:
+    session = remote.ask("mutation ($id: ID!) { createSession(input: {workspaceId: $id}) { id } }", id=remote.id)[
+        "createSession"
+    ]["id"]
+    given = {
+        "name": "look at what came",
+        "trigger": {"events": ["repository.pushed"], "filter": {"id": remote.id}},
+        "action": {"kind": "CREATE_TASK", "sessionId": session, "title": "$event.branches.0.name"},
+    }
+    make = """mutation ($id: ID!, $input: CreateAutomationInput!) {
+      createAutomation(workspaceId: $id, input: $input) { automation { id } } }"""
+    remote.ask(make, id=remote.id, input=given)
+    copy = clone(remote, tmp_path)
+    git(copy, "commit", "-q", "--allow-empty", "-m", "Empty")
+
+    git(copy, "push", "-q", "origin", "main:refs/heads/feature")
+
+    asked = "query ($id: ID!) { tasks(sessionId: $id) { nodes { title } } }"
+    soon(lambda: remote.ask(asked, id=session)["tasks"]["nodes"] == [{"title": "feature"}])
 
 
 def test_a_push_that_is_no_fast_forward_is_refused_by_name(remote: Remote, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests.support import published
+
 GOOD, SPENT, NARROW, DOWN = "good-token", "spent-token", "narrow-token", "down-token"
 COUNT = 5
 Answer = tuple[int, dict[str, str], Any]
@@ -26,6 +28,7 @@ class CodeHosts:
         self.gitlab = f"{self.address}/gitlab/api/v4"
         self.bitbucket = f"{self.address}/bitbucket/2.0"
         self.dockerhub = f"{self.address}/dockerhub"
+        self.registry = f"{self.address}/registry"
         #: Path and headers of each request.
         self.asked: list[tuple[str, dict[str, str]]] = []
 
@@ -47,11 +50,14 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         self.hosts.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
         name, _, rest = parts.path.lstrip("/").partition("/")
+        if name == "git":
+            return published.serve_git(self)
         answer: Callable[..., Answer] = {
             "github": _github,
             "gitlab": _gitlab,
             "bitbucket": _bitbucket,
             "dockerhub": _dockerhub,
+            "registry": _registry,
         }[name]
         status, headers, body = answer(self.hosts, f"/{rest}", dict(parse_qsl(parts.query)), self.headers)
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -60,6 +66,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(sent)
+        return None
+
+    def do_POST(self) -> None:
+        published.serve_git(self)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -105,6 +115,9 @@ def _github(hosts: CodeHosts, path: str, query: dict[str, str], headers: Any) ->
         )
     if path == "/repos/octocat/repo-1":
         return 200, limits, _github_repository(1)
+    if published.is_published(name := path.removeprefix("/repos/")):
+        clone_url = {"clone_url": _clone_url(hosts, name)}
+        return 200, limits, _github_repository(1) | {"full_name": name, "name": _last(name)} | clone_url
     if path == "/repos/octocat/moved":
         return 301, {"Location": f"{hosts.github}/repos/octocat/repo-1"}, {"message": "Moved Permanently"}
     if path == "/repos/octocat/elsewhere":
@@ -160,6 +173,10 @@ def _gitlab(hosts: CodeHosts, path: str, query: dict[str, str], headers: Any) ->
         return 200, {"X-Next-Page": str(following), "X-Page": query.get("page", "1"), "X-Total": str(COUNT)}, items
     if unquote(path) == "/projects/diaspora/deep/project-1" and "%2F" in path:
         return 200, {}, _project(1)
+    name = unquote(path.removeprefix("/projects/"))
+    if published.is_published(name):
+        known = {"path": _last(name), "path_with_namespace": name, "http_url_to_repo": _clone_url(hosts, name)}
+        return 200, {}, _project(1) | known
     return 404, {}, {"message": "404 Project Not Found"}
 
 
@@ -219,6 +236,11 @@ def _bitbucket(hosts: CodeHosts, path: str, query: dict[str, str], headers: Any)
         return 200, {}, body
     if path == "/repositories/tools/repo-1":
         return 200, {}, _bitbucket_repository("tools", 1)
+    name = path.removeprefix("/repositories/")
+    if published.is_published(name):
+        links = {"clone": [{"name": "https", "href": _clone_url(hosts, name)}]}
+        found = _bitbucket_repository("published", 1) | {"full_name": name, "slug": _last(name), "links": links}
+        return 200, {}, found
     return 404, {}, {"type": "error", "error": {"message": "Repository not found"}}
 
 
@@ -247,6 +269,18 @@ def _bitbucket_repository(space: str, number: int) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _clone_url(hosts: CodeHosts, full_name: str) -> str:
+    return f"{hosts.address}/git/{_last(full_name)}.git"
+
+
+def _last(full_name: str) -> str:
+    return full_name.rpartition("/")[2]
+
+
+def _registry(hosts: CodeHosts, path: str, query: dict[str, str], headers: Any) -> Answer:
+    return published.registry(hosts.address, path, headers)
 
 
 # Docker Hub.

@@ -175,6 +175,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _whole(self, request: Request) -> dict[str, Any]:
         system = request["messages"][0]["content"]
         text = '["Run the tests", "Open a pull request"]' if "JSON array" in system else "```python\na + b\n```"
+        if "git commit" in system:
+            text = "```\nAdd a cart\n\nIt holds nothing yet.\n```"
         if request["model"] == "slow":
             time.sleep(20)
         message = {"role": "assistant", "content": text}

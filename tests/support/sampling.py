@@ -38,6 +38,7 @@ PREFIXES = {
     "terminal": "trm",
     "pull_request": "prq",
     "upload": "upl",
+    "service": "svc",
 }
 #: Of the right form, and nobody's.
 MISSING = {prefix: f"{prefix}_" + "0" * 26 for prefix in PREFIXES.values()}

@@ -23,6 +23,7 @@ from resolvers.schema import build_schema
 from tests.support.models import KEY, SET, TOKENS_IN, TOKENS_OUT, model_server, models
 from tests.support.preparations import PREPARATIONS as GOVERNED
 from tests.support.samples.assistant import PREPARATIONS, said
+from tests.support.samples.version_control import PREPARATIONS as OF_CODE
 from tests.support.serving import Client, Served
 from tests.support.waiting import until
 
@@ -495,6 +496,27 @@ async def test_suggestions_come_from_the_model_or_from_what_is_known(shared: Ser
     assert by_facts["model"] is None
     assert "broken-shop" in by_facts["prompts"][0]
     assert "private-task" in by_facts["prompts"][1]
+
+
+async def test_a_commit_message_comes_from_the_model_or_from_what_changed(shared: Served) -> None:
+    client = await _with_models(shared, "plain")
+    known = await OF_CODE["changed"](client)
+    path = f"/api/v1/workspace/{known['work_session']}/version-controls/commit/generate-message"
+    limited = client.with_key(await client.tenant.key(Role.MEMBER, "workspaces:write"))
+
+    by_model = (await client.post(path)).json()
+    shown = model_server().requests[-1]["messages"][-1]["content"]
+    by_who_may_not = (await limited.post(path)).json()
+    await client.data(SET, {"models": models("denied")})
+    by_change = (await client.post(path)).json()
+    usage = (await client.get("/api/v1/llm-usage")).json()
+
+    assert by_model == {"message": "Add a cart\n\nIt holds nothing yet.", "model": "plain"}
+    assert "+" in shown
+    assert by_who_may_not == by_change
+    assert by_change["model"] is None
+    assert by_change["message"].startswith(("Add", "Update"))
+    assert sum(row["requests"] for row in usage) >= 1
 
 
 async def test_an_answer_that_lost_its_server_ends_and_its_chat_goes_on(shared: Served) -> None:

@@ -21,6 +21,7 @@ from tests.support import preparations
 from tests.support.samples import (
     assistant,
     automations,
+    database_console,
     environments,
     governance,
     integrations,
@@ -28,6 +29,7 @@ from tests.support.samples import (
     organization,
     people,
     pull_requests,
+    services,
     terminals,
     tokens,
     uploads,
@@ -48,6 +50,7 @@ SIGNING_IN = {"signIn", "refreshSession", "acceptInvitation", "resetPassword", "
 DOMAINS: tuple[Any, ...] = (
     automations,
     assistant,
+    database_console,
     environments,
     governance,
     integrations,
@@ -56,6 +59,7 @@ DOMAINS: tuple[Any, ...] = (
     people,
     terminals,
     pull_requests,
+    services,
     tokens,
     uploads,
     version_control,
@@ -186,7 +190,7 @@ _CHANGING = [
     (re.compile(r'("(?:port|pid|remaining|tookMicroseconds|took_microseconds)": ?)\d+'), r"\1 0"),
     (re.compile(r"soundstage-verification=\w+"), "<record>"),
     (re.compile(r"private-\w+\.example"), "private.example"),
-    (re.compile(r'("(?:uptimeSeconds|answeredRequests|databaseBytes)": ?)[\d.]+'), r"\1 0"),
+    (re.compile(r'("(?:uptimeSeconds|answeredRequests|databaseBytes|milliseconds)": ?)[\d.]+'), r"\1 0"),
 ]
 
 

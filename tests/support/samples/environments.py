@@ -25,6 +25,9 @@ SAMPLES: dict[str, Sample] = {
     "Query.node": Sample(_id),
     "Mutation.createEnvironment": Sample(lambda _: {"input": {"blueprint": BLUEPRINT}}),
     "Mutation.updateEnvironment": Sample(lambda facts: {**_id(facts), "input": {"name": "renamed"}}),
+    "Mutation.changeEnvironmentBlueprint": Sample(
+        lambda facts: {**_id(facts), "input": {"blueprint": {"services": {"other": {"run": "serve"}}}}}
+    ),
     "Mutation.stopEnvironment": Sample(_id),
     "Mutation.resumeEnvironment": Sample(_id, given="stopped"),
     "Mutation.retryEnvironment": Sample(_id, given="failed"),

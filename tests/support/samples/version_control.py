@@ -40,6 +40,7 @@ SAMPLES: dict[str, Sample] = {
     "Query.diff": Sample(_in(**{"from": "main"}), given="", needs=("committed",)),
     "Query.workingCopyDiff": Sample(_in(), given="", needs=("changed",)),
     "Query.suggestedCommitMessage": Sample(_in(), given="", needs=("changed",)),
+    "Mutation.generateCommitMessage": Sample(_in(), given="", needs=("changed",)),
     "Mutation.commitChanges": Sample(_in(message="Change it"), given="", needs=("changed",)),
     "Mutation.discardChanges": Sample(_in(), given="", needs=("changed",)),
     "Mutation.rollback": Sample(_in(commitId="main"), given="", needs=("committed",)),

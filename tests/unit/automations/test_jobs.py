@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,8 +31,11 @@ from app.environments.service import Environments, Parts
 from app.identity.models import MembershipTable
 from app.outbox.postman import Postman
 from app.outbox.service import announce
+from app.terminals.service import TerminalParts
+from app.workspaces.folders import Folders
 from app.workspaces.models import Workspace
 from app.workspaces.repository import ADD_WORKSPACE
+from app.workspaces.service import WorkspaceParts
 from tests.support.clock import MockClock
 from tests.support.lifecycles import World as Environmental
 from tests.support.receivers import Receiver, receiver
@@ -53,7 +57,8 @@ class World:
         self.tenant, self.clock = tenant, clock
         around = Environmental(tenant, clock)
         self.environments_parts = Parts(around.engine, around.vault, lambda _: None, around.events, clock=clock)
-        self.parts = AutomationParts(around.vault, self.environments_parts, allow_private, clock)
+        terminals = TerminalParts(around.engine, WorkspaceParts(Folders(Path())), node="node", recordings=Path())
+        self.parts = AutomationParts(around.vault, self.environments_parts, terminals, allow_private, clock)
         self.postman = Postman(tenant.database, [Listening(clock).listen])
         self.workspace = new_id("wsp")
 
