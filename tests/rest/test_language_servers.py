@@ -99,19 +99,22 @@ async def test_two_clients_share_one_server_and_each_has_its_own_root(shared: Se
         await two.open("main.py", MAIN)
         await one.problems("main.py", lambda found: len(found) == 1)
         await two.problems("main.py", lambda found: len(found) == 1)
-        asked = await asyncio.gather(
-            *(each.at("definition", "main.py", 2, 10) for each in (one, two) for _ in range(5))
-        )
+        place = [each.place("main.py", 2, 10) for each in (one, two)]
+        ids = [
+            (each, await each.ask("textDocument/definition", at))
+            for _ in range(5)
+            for each, at in zip((one, two), place, strict=True)
+        ]
+        found = {each.root: [await client.answer(id) for client, id in ids if client is each] for each in (one, two)}
         [shown] = [
             each for each in (await shared.data(SERVERS, {"id": session}))["languageServers"] if each["name"] == name
         ]
 
         assert first == second
         assert len(shared.product.language_servers.hub._entries) >= 1
-        assert [found[0]["uri"] for found in asked] == [
-            *["file:///workspace/helper.py"] * 5,
-            *["file:///home/me/my%20shop/helper.py"] * 5,
-        ]
+        assert {root: {answer[0]["uri"] for answer in answers} for root, answers in found.items()} == {
+            root: {f"{root}/helper.py"} for root in (one.root, two.root)
+        }
         assert (shown["status"], shown["clients"], shown["restarts"]) == ("RUNNING", 2, 0)
 
 

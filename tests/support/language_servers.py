@@ -51,15 +51,25 @@ class LspClient:
 
     async def request(self, method: str, params: Any = None, seconds: float = 30) -> Any:
         """The result; raises `Failed`."""
-        id = next(self._ids)
+        return await self.answer(await self.ask(method, params), seconds)
+
+    async def ask(self, method: str, params: Any = None) -> int:
+        """The id of a request, whose answer is to be waited for."""
+        id: int = next(self._ids)
         await self.socket.send({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+        return id
+
+    async def answer(self, id: int, seconds: float = 30) -> Any:
+        """The result of a request; raises `Failed`. Answers come in any order."""
+        at = 0
         while True:
-            message = await self.step(seconds)
-            assert message is not None, f"closed: {self.socket.closed}"
-            if message.get("id") == id and "method" not in message:
-                if "error" in message:
-                    raise Failed(message["error"])
-                return message.get("result")
+            for message in self.seen[at:]:
+                at += 1
+                if message.get("id") == id and "method" not in message:
+                    if "error" in message:
+                        raise Failed(message["error"])
+                    return message.get("result")
+            assert await self.step(seconds) is not None, f"closed: {self.socket.closed}"
 
     async def notify(self, method: str, params: Any = None) -> None:
         await self.socket.send({"jsonrpc": "2.0", "method": method, "params": params})
@@ -107,11 +117,11 @@ class LspClient:
         await self.notify("textDocument/didClose", {"textDocument": {"uri": self.uri(path)}})
 
     async def at(self, method: str, path: str, line: int, character: int) -> Any:
-        """A request about a place in a file."""
-        position = {"line": line, "character": character}
-        return await self.request(
-            f"textDocument/{method}", {"textDocument": {"uri": self.uri(path)}, "position": position}
-        )
+        """The answer to a request about a place in a file."""
+        return await self.request(f"textDocument/{method}", self.place(path, line, character))
+
+    def place(self, path: str, line: int, character: int) -> dict[str, Any]:
+        return {"textDocument": {"uri": self.uri(path)}, "position": {"line": line, "character": character}}
 
     async def problems(self, path: str, right: Callable[[list[Any]], bool]) -> list[Any]:
         """The diagnostics of a file, once they are right."""
