@@ -46,6 +46,7 @@ from app.federation.service import FederationParts, forget_used
 from app.idempotency.service import forget_old
 from app.identity.service import KnownKeys, ping
 from app.integrations.service import IntegrationParts
+from app.language_servers.service import LanguageServerParts
 from app.limits.leases import forget_old_windows
 from app.limits.service import limits
 from app.observability.health import Health
@@ -159,6 +160,7 @@ class Server:
         self.sampler = Sampler(self.database)
         self.workspaces = WorkspaceParts(Folders(settings.data_dir.absolute() / "workspaces"))
         self.terminals = self._terminal_parts()
+        self.language_servers = self._language_server_parts()
         self.uploads = self._upload_parts()
         self.product = self._product(vault, parts)
         self.sealer = Sealer(self.database, signer=self._signer or self.tokens)
@@ -200,6 +202,7 @@ class Server:
             AutomationParts(vault, environments, self.terminals, self.settings.allow_private_webhooks),
             self.workspaces,
             self.terminals,
+            self.language_servers,
             self.uploads,
             self._assistant(vault, environments, policies, databases),
             databases,
@@ -218,6 +221,17 @@ class Server:
             most_open=settings.terminals_per_organization,
             idle_seconds=settings.terminal_idle_seconds,
             recording_days=settings.terminal_recording_days,
+        )
+
+    def _language_server_parts(self) -> LanguageServerParts:
+        settings = self.settings
+        return LanguageServerParts(
+            self.engine,
+            self.workspaces,
+            settings.data_dir.absolute(),
+            isolation=settings.isolation,
+            most=settings.language_servers_per_organization,
+            idle_seconds=settings.language_server_idle_seconds,
         )
 
     def _upload_parts(self) -> UploadParts:
@@ -279,6 +293,7 @@ class Server:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
         await self.product.assistant.answers.close()
+        await self.language_servers.close()
         await self.reconciler.close()
         await self.keeper.close()
         await self.postman.close()

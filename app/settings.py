@@ -115,6 +115,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Seconds without input and output after which a terminal is closed; 0 for never.",
     )
+    language_servers_per_organization: int = Field(
+        default=10, ge=1, le=200, description="Language servers that an organization may have running at once."
+    )
+    language_server_idle_seconds: int = Field(
+        default=600, ge=1, description="Seconds after which a language server is stopped that nobody uses."
+    )
     terminal_recording_days: int = Field(
         default=90,
         ge=0,

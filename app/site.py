@@ -36,7 +36,10 @@ from resolvers.known_requests import KnownRequests
 from resolvers.schema import SoundstageSchema, build_schema
 from rest_compat.chat import ChatRoutes
 from rest_compat.downloads import Download
+from rest_compat.entrance import Entrance
 from rest_compat.git_http import PREFIX, GitHttp
+from rest_compat.language_server_files import LanguageServerFiles
+from rest_compat.language_servers import LanguageServerSocket, WatchSocket
 from rest_compat.recordings import recording
 from rest_compat.routes import MethodNotAllowed
 from rest_compat.service import RestService, failure, not_found
@@ -145,34 +148,51 @@ def _pages(
         request.scope[ROUTE] = "openapi"
         return Response(rest.document, media_type="application/json")
 
-    chat = ChatRoutes(schema, authentication.context, product.assistant.files)
     exported = _audit_export(product, authentication)
     billed, received = _billing_webhook(product), _incoming_webhook(product)
     routes = [Route(path, numbers, methods=["GET"]) for path in ("/metrics", *(f"{p}/metrics" for p in _PREFIXES))]
     routes += [Route(f"{prefix}/audit/export", exported.answer, methods=["GET"]) for prefix in _PREFIXES]
     routes += [Route(f"{prefix}/billing/webhook", billed.answer, methods=["POST"]) for prefix in ("", *_PREFIXES)]
     routes += [Route(f"{prefix}/webhooks/incoming", received.answer, methods=["POST"]) for prefix in _PREFIXES]
-    routes += [route for prefix in _PREFIXES for route in chat.routes(prefix)]
-    uploads = UploadRoutes(authentication.context, product.uploads)
-    routes += [route for prefix in _PREFIXES for route in uploads.routes(prefix)]
-    routes += GitHttp(authentication.context, settings.push_limit).routes()
     routes += [
         Route("/openapi.json", document, methods=["GET"]),
         Route("/documents.json", _documents(rest), methods=["GET"]),
         Route("/schemas/blueprint.json", _blueprint_schema, methods=["GET"]),
         Route("/schemas/policy-rules.json", _rules_schema, methods=["GET"]),
     ]
-    recorded = recording(authentication.context)
-    routes += [Route(f"{prefix}/terminals/{{id}}/recording", recorded.answer, methods=["GET"]) for prefix in _PREFIXES]
     routes += [Route("/terminal", page_endpoint("terminal.html"), methods=["GET"]), *asset_routes()]
     if not settings.production:
         routes += [
             Route("/", _front, methods=["GET"]),
             Route("/docs", page_endpoint("api.html"), methods=["GET"]),
         ]
-    sockets = TerminalSocket(authentication.context, settings.allowed_origins)
-    terminals = [WebSocketRoute(f"{prefix}/ws/terminal", sockets.serve) for prefix in _PREFIXES]
-    return Starlette(routes=[*routes, *terminals], exception_handlers={HTTPException: _http_error})
+    routes += _session_routes(product, authentication, settings, schema)
+    sockets = _sockets(Entrance(authentication.context, settings.allowed_origins))
+    return Starlette(routes=[*routes, *sockets], exception_handlers={HTTPException: _http_error})
+
+
+def _session_routes(
+    product: Product, authentication: Authentication, settings: Settings, schema: SoundstageSchema
+) -> list[Route]:
+    """What people and agents work with in sessions: chat, files, git, recordings."""
+    chat = ChatRoutes(schema, authentication.context, product.assistant.files)
+    uploads = UploadRoutes(authentication.context, product.uploads)
+    files, recorded = LanguageServerFiles(authentication.context), recording(authentication.context)
+    routes = list(GitHttp(authentication.context, settings.push_limit).routes())
+    for prefix in _PREFIXES:
+        routes += [*chat.routes(prefix), *uploads.routes(prefix)]
+        routes.append(Route(f"{prefix}/lsp-fs", files.answer, methods=["GET"]))
+        routes.append(Route(f"{prefix}/terminals/{{id}}/recording", recorded.answer, methods=["GET"]))
+    return routes
+
+
+def _sockets(entrance: Entrance) -> list[WebSocketRoute]:
+    served = {
+        "terminal": TerminalSocket(entrance).serve,
+        "lsp": LanguageServerSocket(entrance).serve,
+        "lsp-fs-watch": WatchSocket(entrance).serve,
+    }
+    return [WebSocketRoute(f"{prefix}/ws/{name}", serve) for prefix in _PREFIXES for name, serve in served.items()]
 
 
 def _billing_webhook(product: Product) -> Webhook:

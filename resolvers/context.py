@@ -36,6 +36,7 @@ from app.federation.service import Federation, FederationParts
 from app.files.service import Files
 from app.identity.service import Identity
 from app.integrations.service import Connections, IntegrationParts
+from app.language_servers.service import LanguageServerParts, LanguageServers
 from app.limits.quotas import Admission
 from app.limits.service import Limits
 from app.members.service import Members
@@ -93,6 +94,7 @@ class Product:
     automations: AutomationParts
     workspaces: WorkspaceParts
     terminals: TerminalParts
+    language_servers: LanguageServerParts
     uploads: UploadParts
     assistant: AssistantParts
     database_console: ConsoleParts
@@ -267,6 +269,11 @@ class Context:
     def terminals(self) -> Terminals:
         """The organization's terminals."""
         return Terminals(self.work, self.require_actor(), self.product.terminals)
+
+    @cached_property
+    def language_servers(self) -> LanguageServers:
+        """The language servers of the organization's sessions."""
+        return LanguageServers(self.work, self.require_actor(), self.product.language_servers)
 
     @cached_property
     def agents(self) -> Agents:

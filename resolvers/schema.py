@@ -56,6 +56,8 @@ from resolvers.identity.types import ApiKey, Organization
 from resolvers.integrations.mutations import IntegrationMutations
 from resolvers.integrations.queries import IntegrationQueries
 from resolvers.integrations.types import CodeHostConnection
+from resolvers.language_servers.mutations import LanguageServerMutations
+from resolvers.language_servers.queries import LanguageServerQueries
 from resolvers.limits import MOST_TOKENS, Limits
 from resolvers.members.mutations import MemberMutations
 from resolvers.members.queries import MemberQueries
@@ -125,6 +127,7 @@ class Query(
     FileQueries,
     IdentityQueries,
     IntegrationQueries,
+    LanguageServerQueries,
     MemberQueries,
     OrganizationQueries,
     PolicyQueries,
@@ -162,6 +165,7 @@ class Mutation(
     FileMutations,
     IdentityMutations,
     IntegrationMutations,
+    LanguageServerMutations,
     MemberMutations,
     OrganizationMutations,
     PolicyMutations,

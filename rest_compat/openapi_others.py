@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest_compat import openapi_terminals
+from rest_compat import openapi_language_servers, openapi_terminals
 from rest_compat.chat_described import described as chat
 from rest_compat.openapi_words import REASONS, tag
 from rest_compat.uploads_described import described as uploads
@@ -23,6 +23,7 @@ def others() -> Schema:
         **uploads(),
         openapi_terminals.SOCKET_PATH: openapi_terminals.socket(),
         openapi_terminals.RECORDING_PATH: openapi_terminals.recording(),
+        **openapi_language_servers.described(),
     }
 
 

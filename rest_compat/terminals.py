@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.core.actor import Kind, Scope
-from app.core.errors import Forbidden, InvalidRequest, SoundstageError, Unauthorized
+from app.core.errors import Forbidden, InvalidRequest, SoundstageError
 from app.engines.base import TerminalEnd, TerminalGap
 from app.environments.cursors import decode_position
 from app.observability.requests import ROUTE
 from app.terminals.errors import TerminalHasWriter
-from app.terminals.frames import LARGEST_INPUT, PROTOCOL, TICKET_PROTOCOL, Frame, Type, frame, gap, parse, resize, told
+from app.terminals.frames import LARGEST_INPUT, PROTOCOL, Frame, Type, frame, gap, parse, resize, told
 from app.terminals.models import Terminal
 from app.terminals.seats import Seat
 from resolvers.access import Access, guarded_change
 from resolvers.context import Context
 from rest_compat.dialects import DIALECTS
+from rest_compat.entrance import Entrance, ticket_of
 from rest_compat.ratelimit import count
 from rest_compat.websockets import ERROR_BASE, deny
 
 DIALECT = DIALECTS["sursakit"]
 #: Bytes that a client which sends ACKs gets beyond its last one.
 WINDOW = 512 * 1024
-#: Seconds between two looks at the credential of an open socket, and at an agent's.
-LOOK_AGAIN_SECONDS = 30.0
-LOOK_AT_AGENT_SECONDS = 1.0
-#: How long a socket lives that a ticket opened: a ticket leaves no credential to look at again.
-TICKET_SECONDS = 15 * 60.0
 _QUERY = frozenset({"terminal", "offset", "role"})
 WATCH = guarded_change(Access(scope=Scope.WORKSPACES, kind=Kind.READ), "terminal.watch")
 ATTACH = guarded_change(Access(scope=Scope.WORKSPACES, kind=Kind.WRITE), "terminal.attach")
@@ -53,17 +48,17 @@ class Asked:
 class TerminalSocket:
     """`/api/v1/ws/terminal`."""
 
-    context: Callable[[WebSocket], Awaitable[Context]]
-    allowed_origins: Sequence[str] = ()
+    entrance: Entrance
 
     async def serve(self, socket: WebSocket) -> None:
         """Until the program ends or the client leaves. What is wrong before it begins is an HTTP answer."""
         socket.scope[ROUTE] = "terminal"
-        context = await self.context(socket)
+        context = await self.entrance.context(socket)
         try:
             asked = _asked(socket)
-            self._check_origin(socket)
-            await self._authenticate(socket, context, asked)
+            self.entrance.check_origin(socket)
+            tickets = context.product.terminals.tickets
+            await self.entrance.authenticate(socket, context, tickets, asked.terminal_id, asked.ticket)
             headers = await count(DIALECT, context)
             may_write = asked.writes and context.require_actor().may(Scope.WORKSPACES, Kind.WRITE)
             terminal = await self._attach(context, asked, may_write)
@@ -74,27 +69,9 @@ class TerminalSocket:
         try:
             told_headers = {"X-Request-ID": context.request_id, **headers}
             await socket.accept(PROTOCOL, [(k.lower().encode(), v.encode()) for k, v in told_headers.items()])
-            await viewer.run(self._watch(socket, context, asked))
+            await viewer.run(self.entrance.stay(socket, context, Kind.READ, by_ticket=bool(asked.ticket)))
         finally:
             viewer.leave()
-
-    def _check_origin(self, socket: WebSocket) -> None:
-        """Raises `Forbidden` for a page of another site; what is no browser sends no origin."""
-        origin = socket.headers.get("origin")
-        if origin is None or origin in self.allowed_origins:
-            return
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or parts.netloc != socket.headers.get("host", ""):
-            raise Forbidden(f"A page of {origin[:200]} may not open terminals here. See SOUNDSTAGE_ALLOWED_ORIGINS.")
-
-    async def _authenticate(self, socket: WebSocket, context: Context, asked: Asked) -> None:
-        if asked.ticket:
-            await context.product.limits.admit_anonymous(context.client.address)
-            tickets = context.product.terminals.tickets
-            context.actor = tickets.take(asked.ticket, asked.terminal_id, socket.headers.get("origin", ""))
-        elif context.actor is None:
-            await context.product.limits.admit_anonymous(context.client.address)
-        context.require_actor()
 
     async def _attach(self, context: Context, asked: Asked, may_write: bool) -> Terminal:
         """The terminal, after policies allowed it; an event of the audit log tells who looked or wrote."""
@@ -102,22 +79,6 @@ class TerminalSocket:
         return await guard.run(
             context, {"id": asked.terminal_id}, lambda: context.terminals.attachable(asked.terminal_id)
         )
-
-    async def _watch(self, socket: WebSocket, context: Context, asked: Asked) -> None:
-        """Returns never; raises when the credential is no longer good."""
-        actor = context.require_actor()
-        began = looked = asyncio.get_running_loop().time()
-        while True:
-            await asyncio.sleep(LOOK_AT_AGENT_SECONDS if actor.agent_id else LOOK_AGAIN_SECONDS)
-            now = asyncio.get_running_loop().time()
-            if actor.agent_id:
-                await context.governance().check_agent(actor.agent_id)
-            if asked.ticket and now - began > TICKET_SECONDS:
-                raise Unauthorized("A socket that a ticket opened lives for 15 minutes. Get another ticket and go on.")
-            if not asked.ticket and now - looked >= LOOK_AGAIN_SECONDS:
-                looked = now
-                again = (await self.context(socket)).require_actor()
-                again.require(Scope.WORKSPACES, Kind.READ)
 
 
 class Viewer:
@@ -279,5 +240,5 @@ def _asked(socket: WebSocket) -> Asked:
     offered: list[str] = socket.scope.get("subprotocols", [])
     if PROTOCOL not in offered:
         raise InvalidRequest(f"Ask for the subprotocol {PROTOCOL}.")
-    ticket = next((name[len(TICKET_PROTOCOL) :] for name in offered if name.startswith(TICKET_PROTOCOL)), "")
-    return Asked(terminal_id, decode_position(socket.query_params.get("offset")), role == "writer", ticket)
+    offset = decode_position(socket.query_params.get("offset"))
+    return Asked(terminal_id, offset, role == "writer", ticket_of(socket))

@@ -17,7 +17,7 @@ from app.core.actor import Kind, Scope
 from app.core.errors import InvalidRequest
 from app.environments.models import EnvironmentStatus
 from app.environments.service import Environments
-from app.git import worktrees
+from app.git import looking
 from app.limits.counters import Metric
 from app.tasks.models import TaskState
 from app.tasks.service import Tasks
@@ -165,7 +165,7 @@ class Completing:
         if not session_id or not chats.actor.may(Scope.WORKSPACES, Kind.READ):
             return []
         copy = await Sessions(chats.work, chats.actor, chats.parts.workspaces).working_copy(session_id)
-        changed = len(await worktrees.changes(copy.folder))
+        changed = len(await looking.changes(copy.folder))
         files = "1 file" if changed == 1 else f"{changed} files"
         return [f"Review my changes in {files}, and commit them."] if changed else []
 

@@ -8,15 +8,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.git.errors import FilesMoved
 from app.git.program import LITERAL, git
 
 #: Lines of one file, and of one answer, that are told; what is beyond is marked `truncated`.
 FILE_LINES, ALL_LINES = 5_000, 50_000
+NO_MODE, NO_ID = "000000", "0" * 40
+SUBMODULE = "160000"
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-_OPTIONS = ("--no-ext-diff", "--no-textconv", "--no-color", "--find-renames", "--submodule=short", "--full-index")
+_OPTIONS = (
+    *("--raw", "--no-ext-diff", "--no-textconv", "--no-color", "--find-renames", "--submodule=short"),
+    *("--full-index", "--no-abbrev", "--src-prefix=a/", "--dst-prefix=b/"),
+)
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)")
-_SUBMODULE = "160000"
+_UNMERGED = "* Unmerged path "
+_ESCAPED = re.compile(r"\\([0-7]{3}|.)")
+_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 class FileStatus(enum.StrEnum):
@@ -97,7 +103,7 @@ class FileDiff:
     @property
     def submodule(self) -> bool:
         """Whether it is (or was) a commit of another repository."""
-        return _SUBMODULE in (self.old_mode, self.new_mode)
+        return SUBMODULE in (self.old_mode, self.new_mode)
 
 
 def state(commit: str | None) -> str:
@@ -108,57 +114,84 @@ def state(commit: str | None) -> str:
 async def changed_files(
     folder: Path, *states: str, paths: Sequence[str] = (), variables: Mapping[str, str] | None = None
 ) -> list[FileDiff]:
-    """The files that differ between two states, or between one and the index and working copy; without hunks."""
-    words = ("diff", *_OPTIONS, "--raw", "-z", "--abbrev=40", *states, "--", *paths)
+    """The files that differ between two states, or between the index and the working copy; without hunks."""
+    words = ("diff", *_OPTIONS, *states, "--", *paths)
     found = await git(*words, folder=folder, variables={**LITERAL, **(variables or {})})
-    return list(_raw(found.text))
+    return [file for file, _ in _raw(found.text)]
 
 
-async def fill(
+async def with_hunks(
     folder: Path,
     files: Sequence[FileDiff],
     *states: str,
     context: int = 3,
     variables: Mapping[str, str] | None = None,
-) -> None:
-    """Adds hunks, patches and counts to these files of a comparison; raises `FilesMoved`."""
+) -> list[FileDiff]:
+    """These files of a comparison with hunks, patches and counts; one that no longer differs stays as it is.
+
+    What git says in one call stands on its own: nothing here depends on what another call said.
+    """
     if not files:
-        return
+        return []
     paths = sorted({path for file in files for path in (file.path, file.old_path) if path})
     words = ("diff", *_OPTIONS, f"--unified={context}", "--patch", *states, "--", *paths)
     found = await git(*words, folder=folder, variables={**LITERAL, **(variables or {})})
     sections = _sections(found.text)
-    if len(sections) != len(files):
-        raise FilesMoved()
-    told = 0
-    for file, section in zip(files, sections, strict=True):  # git writes both in one order
-        told += _read(file, section, ALL_LINES - told)
+    told, filled = 0, {}
+    for file, head in _raw(found.text):
+        told += _read(file, sections.get(head, ""), ALL_LINES - told)
+        filled[file.path] = file
+    return [filled.get(file.path, file) for file in files]
 
 
-def _raw(text: str) -> Iterator[FileDiff]:
-    """`:100644 100644 <id> <id> M\\0path\\0`, two paths for renames and copies (git-diff, raw output format)."""
-    parts = iter(text.split("\0"))
-    for head in parts:
-        if not head.startswith(":"):
-            continue
+def _raw(text: str) -> Iterator[tuple[FileDiff, str]]:
+    """`:100644 100644 <id> <id> M\\tpath`, two paths for renames (git-diff, raw output format).
+
+    With each file the line that its part of the patch begins with.
+    """
+    for line in text.split("\n"):
+        if not line.startswith(":"):
+            return
+        head, *names = line.split("\t")
         old_mode, new_mode, old_id, new_id, letter = head[1:].split(" ")
-        first = next(parts)
-        second = next(parts) if letter[0] in "RC" else first
-        yield FileDiff(
-            path=second,
-            old_path=first if letter[0] in "RC" else "",
+        file = FileDiff(
+            path=_unquoted(names[-1]),
+            old_path=_unquoted(names[0]) if len(names) > 1 else "",
             status=_STATUSES.get(letter[0], FileStatus.MODIFIED),
             old_mode=old_mode,
             new_mode=new_mode,
             old_id=old_id,
             new_id=new_id,
         )
+        yield file, f"diff --git {_prefixed('a/', names[0])} {_prefixed('b/', names[-1])}"
 
 
-def _sections(text: str) -> list[str]:
-    """The part of each file: only a file's first line begins with these words, every line of a hunk with a sign."""
-    starts = [found.start() for found in re.finditer(r"^(?:diff --git |\* Unmerged path )", text, re.M)]
-    return [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+def _sections(text: str) -> dict[str, str]:
+    """The part of each file by its first line, which is not quoted or signed as all others are.
+
+    A file that becomes a link has two parts, which begin with the same line.
+    """
+    starts = [found.start() for found in re.finditer(rf"^(?:diff --git |{re.escape(_UNMERGED)})", text, re.M)]
+    sections: dict[str, str] = {}
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        head = text[start : text.index("\n", start)]
+        sections[head] = sections.get(head, "") + text[start:end]
+    return sections
+
+
+def _prefixed(prefix: str, name: str) -> str:
+    return f'"{prefix}{name[1:]}' if name.startswith('"') else prefix + name
+
+
+def _unquoted(name: str) -> str:
+    """A path as it is: git quotes those with characters that would be in the way."""
+    if not name.startswith('"'):
+        return name
+    return _ESCAPED.sub(lambda found: _ESCAPES.get(found[1]) or _character(found[1]), name[1:-1])
+
+
+def _character(escaped: str) -> str:
+    return chr(int(escaped, 8)) if len(escaped) == 3 else escaped
 
 
 def _read(file: FileDiff, section: str, room: int) -> int:
@@ -168,7 +201,9 @@ def _read(file: FileDiff, section: str, room: int) -> int:
     old = new = told = 0
     hunk: Hunk | None = None
     for line in lines:
-        if found := _HUNK.match(line):
+        if line.startswith("diff --git "):
+            hunk = None
+        elif found := _HUNK.match(line):
             old, new = int(found[1]), int(found[3])
             hunk = Hunk(old, int(found[2] or 1), new, int(found[4] or 1), found[5], [])
             if not file.truncated:

@@ -51,9 +51,3 @@ class RefMoved(Conflict):
     """The branch moved meanwhile: nothing was changed. Read it again, then retry."""
 
     code = "REF_MOVED"
-
-
-class FilesMoved(Conflict):
-    """Files changed while they were compared. Ask again."""
-
-    code = "FILES_MOVED"

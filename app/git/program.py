@@ -10,13 +10,13 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from app.git.errors import GitFailed, GitMissing, GitOutputTooLarge, GitTimeout
+from app.git.spawning import Running, spawn
 
 #: Seconds and bytes that one call may take, unless it says otherwise.
 TIMEOUT = 30.0
@@ -138,35 +138,27 @@ async def at_once(
     return Output(code, out, said)
 
 
-async def start(
-    *arguments: str | Path, folder: Path, variables: Mapping[str, str] | None = None
-) -> asyncio.subprocess.Process:
+async def start(*arguments: str | Path, folder: Path, variables: Mapping[str, str] | None = None) -> Running:
     """Starts git with pipes; the caller ends it with `end`."""
+    command = ["git", *map(str, arguments)]
     try:
-        return await asyncio.create_subprocess_exec(
-            "git",
-            *map(str, arguments),
-            cwd=folder,
-            env={**_ENVIRONMENT, **_OURS, **(variables or {})},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=_CHUNK,
-            start_new_session=True,
-        )
+        return await spawn(command, folder, {**_ENVIRONMENT, **_OURS, **(variables or {})}, _CHUNK)
     except FileNotFoundError as error:
         if shutil.which("git") is None:
             raise GitMissing() from None
         raise GitFailed(f"The folder of the repository is gone: {folder.name}.") from error
 
 
-async def end(process: asyncio.subprocess.Process) -> None:
-    """Makes sure that a process is gone, with those that it started: one of them fetches, and holds its pipes."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        with contextlib.suppress(asyncio.CancelledError):
-            await process.wait()
+async def end(process: Running) -> None:
+    """Makes sure that a process is gone, and its pipes."""
+    try:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            with contextlib.suppress(asyncio.CancelledError):
+                await process.wait()
+    finally:
+        process.close()
 
 
 async def chunks(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
@@ -175,8 +167,7 @@ async def chunks(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:
-    assert stream is not None
+async def _read(stream: asyncio.StreamReader, limit: int) -> bytes:
     found: list[bytes] = []
     size = 0
     async for chunk in chunks(stream):
@@ -187,8 +178,7 @@ async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:
     return b"".join(found)
 
 
-async def _feed(process: asyncio.subprocess.Process, given: bytes | None) -> None:
-    assert process.stdin is not None
+async def _feed(process: Running, given: bytes | None) -> None:
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         if given:
             process.stdin.write(given)

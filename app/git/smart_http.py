@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.git.errors import GitFailed, GitOutputTooLarge, GitTimeout
 from app.git.program import chunks, end, git, start
+from app.git.spawning import Running
 
 UPLOAD, RECEIVE = "git-upload-pack", "git-receive-pack"
 #: Seconds that one fetch or push may take, and bytes that a push is told at most.
@@ -39,7 +40,6 @@ async def fetch(folder: Path, asked: bytes, protocol: str) -> AsyncIterator[byte
         *_SETTINGS, "upload-pack", "--stateless-rpc", ".", folder=folder, variables=_variables(protocol)
     )
     feeding = asyncio.ensure_future(_feed(process, _once(asked)))
-    assert process.stdout is not None
     try:
         async with asyncio.timeout(LONGEST):
             async for chunk in chunks(process.stdout):
@@ -78,8 +78,7 @@ async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def _all(stream: asyncio.StreamReader | None) -> bytes:
-    assert stream is not None
+async def _all(stream: asyncio.StreamReader) -> bytes:
     found = bytearray()
     async for chunk in chunks(stream):
         found += chunk
@@ -88,8 +87,7 @@ async def _all(stream: asyncio.StreamReader | None) -> bytes:
     return bytes(found)
 
 
-async def _feed(process: asyncio.subprocess.Process, body: AsyncIterator[bytes]) -> None:
-    assert process.stdin is not None
+async def _feed(process: Running, body: AsyncIterator[bytes]) -> None:
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         async for piece in body:
             process.stdin.write(piece)

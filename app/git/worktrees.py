@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.core.errors import Conflict, NotFound, Unprocessable
-from app.git.diffs import FileDiff, changed_files
+from app.git.diffs import FileStatus
 from app.git.errors import GitFailed
-from app.git.program import LITERAL, READING, git
+from app.git.looking import changes
+from app.git.program import LITERAL, git
 from app.git.repository import Author
 
 _FROM_INPUT = ("--pathspec-from-file=-", "--pathspec-file-nul")
@@ -46,40 +44,6 @@ async def head(folder: Path) -> str:
     return (await git("rev-parse", "--verify", "HEAD", folder=folder)).text.strip()
 
 
-async def untracked(folder: Path, paths: Sequence[str] = ()) -> list[str]:
-    """Files that are in no commit and not ignored."""
-    words = ("ls-files", "-z", "--others", "--exclude-standard", "--", *paths)
-    return [path for path in (await git(*words, folder=folder, variables=READING)).text.split("\0") if path]
-
-
-@asynccontextmanager
-async def with_untracked(folder: Path) -> AsyncIterator[dict[str, str]]:
-    """Variables under which `git diff` sees untracked files as added: an index of its own, which is gone afterwards."""
-    new = await untracked(folder)
-    if not new:
-        yield dict(READING)
-        return
-    found = await git("rev-parse", "--path-format=absolute", "--git-path", "index", folder=folder)
-    index = Path(found.text.strip())
-    own = index.with_name(f"index.read-{secrets.token_hex(6)}")
-    try:
-        with suppress(FileNotFoundError):
-            shutil.copyfile(index, own)
-        variables = {**LITERAL, "GIT_INDEX_FILE": str(own)}
-        given = "\0".join(new).encode()
-        await git("add", "--intent-to-add", *_FROM_INPUT, folder=folder, variables=variables, given=given)
-        yield variables
-    finally:
-        own.unlink(missing_ok=True)
-        own.with_name(own.name + ".lock").unlink(missing_ok=True)
-
-
-async def changes(folder: Path) -> list[FileDiff]:
-    """All files that differ from the last commit, untracked ones included."""
-    async with with_untracked(folder) as variables:
-        return await changed_files(folder, "HEAD", variables=variables)
-
-
 async def commit(folder: Path, message: str, author: Author, paths: Sequence[str] = ()) -> str:
     """Commits all changes, or those of these paths; returns the commit. Raises `NothingToCommit`."""
     if not message.strip():
@@ -102,7 +66,7 @@ async def commit(folder: Path, message: str, author: Author, paths: Sequence[str
 
 async def discard(folder: Path, paths: Sequence[str] = ()) -> list[str]:
     """Takes back all changes, or those of these paths, untracked files included; returns what was taken back."""
-    changed = await changes(folder)
+    changed = [file for file in await changes(folder) if not (file.submodule and file.status is FileStatus.ADDED)]
     known = {path for file in changed for path in (file.path, file.old_path) if path}
     wanted = {path.rstrip("/") for path in paths}
     touched = sorted(path for path in known if not paths or any(_within(path, each) for each in wanted))

@@ -146,7 +146,7 @@ async def place(folder: Path, comments: Sequence[ReviewComment], standing: Stand
             files = await diffs.changed_files(folder, comment.commit, head)
             paths = {each.path for each in comments}
             touched = [file for file in files if file.path in paths or file.old_path in paths]
-            await diffs.fill(folder, touched, comment.commit, head, context=0)
+            touched = await diffs.with_hunks(folder, touched, comment.commit, head, context=0)
             changed[comment.commit, head] = {file.old_path or file.path: file for file in touched}
     return [_place(comment, changed.get((comment.commit, now[comment.side] or ""), {})) for comment in comments]
 
@@ -174,5 +174,5 @@ async def _lines(folder: Path, commit: str | None, path: str) -> int:
     if commit is None or not path:
         return 0
     files = await diffs.changed_files(folder, diffs.state(None), commit, paths=[path])
-    await diffs.fill(folder, files, diffs.state(None), commit, context=0)
-    return sum(file.additions for file in files if file.path == path and not file.binary)
+    filled = await diffs.with_hunks(folder, files, diffs.state(None), commit, context=0)
+    return sum(file.additions for file in filled if file.path == path and not file.binary)

@@ -132,8 +132,8 @@ class PullRequests:
             raise RevisionNotFound("A branch of this pull request is gone.")
         folder, states = self._repository(pull.workspace_id).folder, (diffs.state(standing.base), standing.source)
         files = await diffs.changed_files(folder, *states)
-        await diffs.fill(folder, files[:300], *states, context=context)
-        return standing, files
+        filled = await diffs.with_hunks(folder, files[:300], *states, context=context)
+        return standing, [*filled, *files[300:]]
 
     async def conflict_content(self, pull: PullRequest, path: str | None = None) -> list[ConflictContent]:
         """Each file in conflict, or one of them, on all sides."""

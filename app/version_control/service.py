@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,8 +14,8 @@ from app.core.errors import InvalidRequest, Unprocessable
 from app.database.unit_of_work import UnitOfWork
 from app.git import diffs, history, worktrees
 from app.git.diffs import FileDiff, FileStatus
-from app.git.errors import FilesMoved
 from app.git.history import Commit
+from app.git.looking import changes, looking
 from app.git.paths import check_path
 from app.outbox.service import announce
 from app.workspaces.authors import author
@@ -24,8 +24,6 @@ from app.workspaces.sessions import Sessions, WorkingCopy
 
 #: Files of one answer that have their hunks.
 MOST_FILES = 300
-#: How often a working copy is compared where it changes meanwhile.
-LOOKS = 5
 LONGEST_MESSAGE = 64 * 1024
 _CURSOR = re.compile(r"([0-9a-f]{40,64}):(\d{1,9})")
 
@@ -126,7 +124,7 @@ class VersionControl:
         paths = [check_path(path)] if path else []
         files = await diffs.changed_files(copy.repository.folder, *states, paths=paths)
         page, cursor = _page(files, first, after)
-        await diffs.fill(copy.repository.folder, page, *states, context=context)
+        page = await diffs.with_hunks(copy.repository.folder, page, *states, context=context)
         return Diff(begin, end, page, len(files), cursor)
 
     async def working_copy_diff(
@@ -134,24 +132,15 @@ class VersionControl:
     ) -> Diff:
         """What differs between the last commit and the working copy, untracked files included."""
         copy = await self.sessions.working_copy(session_id)
-        for _ in range(LOOKS - 1):
-            with suppress(FilesMoved):
-                return await self._working_copy_diff(copy, context, first, after)
-        return await self._working_copy_diff(copy, context, first, after)
-
-    async def _working_copy_diff(self, copy: WorkingCopy, context: int, first: int, after: str | None) -> Diff:
-        """One look; somebody may write, or commit, in the middle of it."""
-        head = await worktrees.head(copy.folder)
-        async with worktrees.with_untracked(copy.folder) as variables:
-            files = await diffs.changed_files(copy.folder, head, variables=variables)
-            page, cursor = _page(files, first, after)
-            await diffs.fill(copy.folder, page, head, context=context, variables=variables)
-        return Diff(head, None, page, len(files), cursor)
+        async with looking(copy.folder) as look:
+            page, cursor = _page(look.files, first, after)
+            page = await look.with_hunks(page, context)
+            return Diff(look.commit, None, page, len(look.files), cursor)
 
     async def suggested_message(self, session_id: str) -> str:
         """A message for a commit of all changes, from what changed; raises `NothingToCommit`."""
         copy = await self.sessions.working_copy(session_id)
-        changed = await worktrees.changes(copy.folder)
+        changed = await changes(copy.folder)
         if not changed:
             raise worktrees.NothingToCommit()
         return message_for(changed)

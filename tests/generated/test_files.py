@@ -95,7 +95,11 @@ def test_the_openapi_document_lists_every_route_once() -> None:
         (operation.method.lower(), operation.path) for operation in OPERATIONS.values() if not operation.is_stream
     }
     others = {("get", "/metrics"), ("get", "/v1/audit/export"), ("post", "/v1/billing/webhook")}
-    others |= {("post", "/api/v1/webhooks/incoming"), ("get", "/v1/terminals/{id}/recording")}
+    others |= {
+        ("post", "/api/v1/webhooks/incoming"),
+        ("get", "/v1/terminals/{id}/recording"),
+        ("get", "/api/v1/lsp-fs"),
+    }
     chat = {("post", "/api/v1/chat"), ("post", "/api/v1/workflow-chat")}
     chat |= {("get", "/api/v1/chat/{id}/stream"), ("get", "/api/v1/chat/attachments/{id}")}
     uploads = {("post", "/api/v1/filestorage")}

@@ -467,7 +467,7 @@ async def test_an_agent_that_is_suspended_loses_its_terminals(shared: Served) ->
 
 
 async def test_a_key_that_is_revoked_loses_its_terminals(shared: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rest_compat.terminals.LOOK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("rest_compat.entrance.LOOK_AGAIN_SECONDS", 0.05)
     known = await terminal(shared)
     made = (await shared.data('mutation { createApiKey(input: {name: "short"}) { id key } }'))["createApiKey"]
 

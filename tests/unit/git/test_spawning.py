@@ -1,0 +1,78 @@
+"""Programs that are started by vfork: nothing of them is left, however they end, on either event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import uvloop
+
+from app.git.errors import GitFailed, GitOutputTooLarge, GitTimeout
+from app.git.program import git
+
+LOOPS = pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+
+
+def left(folder: Path, work: Callable[[], Awaitable[None]], run: Callable[..., None]) -> tuple[int, int]:
+    """How many children and open files there are more, after the work was done three times."""
+
+    async def measured() -> None:
+        before: tuple[int, int] | None = None
+        for _ in range(4):
+            await work()
+            async with asyncio.timeout(10):
+                while psutil.Process().children():
+                    await asyncio.sleep(0.005)
+            await asyncio.sleep(0.01)  # transports are closed by the loop's next turns
+            now = (len(psutil.Process().children()), len(list(Path("/proc/self/fd").iterdir())))
+            before = before or now
+            found[:] = [now[0] - before[0], now[1] - before[1]]
+
+    found: list[int] = []
+    run(measured())
+    return found[0], found[1]
+
+
+@LOOPS
+def test_one_that_ends_leaves_nothing(tmp_path: Path, run: Callable[..., None]) -> None:
+    async def work() -> None:
+        assert (await git("hash-object", "--stdin", folder=tmp_path, given=b"x" * 1_000_000)).text
+        with pytest.raises(GitFailed):
+            await git("rev-parse", "HEAD", folder=tmp_path)
+
+    assert left(tmp_path, work, run) == (0, 0)
+
+
+@LOOPS
+def test_one_that_is_cancelled_leaves_nothing(tmp_path: Path, run: Callable[..., None]) -> None:
+    async def work() -> None:
+        task = asyncio.ensure_future(git("-c", "alias.x=!sleep 1000", "x", folder=tmp_path))
+        while not psutil.Process().children():
+            await asyncio.sleep(0.005)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        with pytest.raises(GitTimeout):
+            await git("-c", "alias.x=!sleep 1000", "x", folder=tmp_path, timeout=0.1)
+
+    assert left(tmp_path, work, run) == (0, 0)
+
+
+@LOOPS
+def test_one_that_writes_too_much_leaves_nothing(tmp_path: Path, run: Callable[..., None]) -> None:
+    async def work() -> None:
+        with pytest.raises(GitOutputTooLarge):
+            await git("-c", "alias.x=!yes", "x", folder=tmp_path, limit=100_000)
+
+    assert left(tmp_path, work, run) == (0, 0)
+
+
+@LOOPS
+def test_a_folder_that_is_gone_is_told(tmp_path: Path, run: Callable[..., None]) -> None:
+    async def work() -> None:
+        with pytest.raises(GitFailed, match="gone"):
+            await git("status", folder=tmp_path / "nothing")
+
+    assert left(tmp_path, work, run) == (0, 0)
