@@ -21,9 +21,9 @@ from tests.support.samples import (
     SAMPLES,
     STREAMS,
     Facts,
+    Kept,
     Sample,
     document,
-    facts,
     of_operators,
     root_fields,
     route_of_operators,
@@ -51,6 +51,7 @@ ROUTES_NAMING = [
 ]
 
 
+KEPT = Kept()
 #: What arguments are called that name something by its id.
 _IDS = {"id", "userId", "eventId", "organizationId", "workspaceId", "sessionId", "taskId"}
 #: One of each kind that can be told by a list.
@@ -89,8 +90,7 @@ def _asked(field: GraphQLField) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", NAMING)
 async def test_what_is_somebody_elses_looks_like_what_nobody_has(shared: Served, name: str) -> None:
-    owner, stranger = await shared.newcomer(), await shared.newcomer()
-    theirs = await facts(owner, SAMPLES[name])
+    (owner, theirs), stranger = await KEPT.owner(shared, SAMPLES[name]), await shared.newcomer()
     before = await _state(owner, theirs)
 
     foreign = await _ask(stranger, name, theirs)
@@ -117,8 +117,8 @@ async def test_an_id_in_a_list_of_another_kind_finds_nothing(shared: Served, nam
 
 @pytest.mark.parametrize("name", [name for name in FIELDS if name not in NAMING])
 async def test_what_lists_or_tells_holds_nothing_of_others(shared: Served, name: str) -> None:
-    owner, stranger = await shared.newcomer(), await shared.newcomer()
-    theirs = (await facts(owner, EVERYTHING)).public()
+    (owner, known), stranger = await KEPT.owner(shared, EVERYTHING), await shared.newcomer()
+    theirs = known.public()
 
     answer = await _ask(stranger, name, theirs)
 
@@ -128,8 +128,7 @@ async def test_what_lists_or_tells_holds_nothing_of_others(shared: Served, name:
 
 @pytest.mark.parametrize("name", ROUTES_NAMING)
 async def test_a_route_to_somebody_elses_looks_like_one_to_nothing(shared: Served, name: str) -> None:
-    owner, stranger = await shared.newcomer(), await shared.newcomer()
-    theirs = await facts(owner, ROUTE_SAMPLES[name])
+    (owner, theirs), stranger = await KEPT.owner(shared, ROUTE_SAMPLES[name]), await shared.newcomer()
     before = await _state(owner, theirs)
 
     foreign = await _request(shared, stranger, name, theirs)
@@ -143,8 +142,8 @@ async def test_a_route_to_somebody_elses_looks_like_one_to_nothing(shared: Serve
 
 @pytest.mark.parametrize("name", sorted(set(ROUTES) - set(ROUTES_NAMING)))
 async def test_a_route_that_lists_holds_nothing_of_others(shared: Served, name: str) -> None:
-    owner, stranger = await shared.newcomer(), await shared.newcomer()
-    theirs = (await facts(owner, EVERYTHING)).public()
+    (owner, known), stranger = await KEPT.owner(shared, EVERYTHING), await shared.newcomer()
+    theirs = known.public()
 
     _, answer = await _request(shared, stranger, name, theirs)
 
@@ -154,8 +153,7 @@ async def test_a_route_that_lists_holds_nothing_of_others(shared: Served, name: 
 
 @pytest.mark.parametrize("name", [*sorted(ROUTES), *sorted(STREAMS)])
 async def test_a_route_needs_a_key_unless_it_is_public(shared: Served, name: str) -> None:
-    client = await shared.newcomer()
-    known = await facts(client, ROUTE_SAMPLES[name])
+    client, known = await KEPT.owner(shared, ROUTE_SAMPLES[name])
 
     status, _ = await _request(shared, client.with_key(None), name, known)
 

@@ -41,7 +41,7 @@ from tests.support.sampling import PREFIXES as PREFIXES
 from tests.support.sampling import Facts as Facts
 from tests.support.sampling import RouteSample as RouteSample
 from tests.support.sampling import Sample as Sample
-from tests.support.serving import Client
+from tests.support.serving import Client, Served
 
 #: What somebody calls who has no credential yet.
 SIGNING_IN = {"signIn", "refreshSession", "acceptInvitation", "resetPassword", "ssoCallback"}
@@ -199,3 +199,20 @@ def steady(text: str) -> str:
     for pattern, instead in _CHANGING:
         text = pattern.sub(instead, text)
     return text
+
+
+class Kept:
+    """Owners with what samples need, for questions that change nothing of it: each need is prepared once."""
+
+    def __init__(self) -> None:
+        self._made: dict[Any, tuple[Client, Facts]] = {}
+
+    async def owner(
+        self, server: Served, sample: Sample | RouteSample, *, operator: bool = False
+    ) -> tuple[Client, Facts]:
+        """The owner of an organization in which the sample's needs are there."""
+        key = (server, sample.given, tuple(sorted(sample.needs)), operator)
+        if key not in self._made:
+            client = await server.newcomer(operator=operator)
+            self._made[key] = (client, await facts(client, sample))
+        return self._made[key]
