@@ -68,6 +68,11 @@ class Session:
 
         return await until(look, 15)
 
+    async def ports_of_db(self) -> list[dict[str, Any]]:
+        """The ports of the service `db`, once it has any."""
+        ports: list[dict[str, Any]] = (await self.runtimes())["db"]["ports"]
+        return ports
+
     def greet(self, said: str) -> None:
         """A program of the session, as a person writes it."""
         (self.folder / "web").mkdir(exist_ok=True)
@@ -315,11 +320,12 @@ async def test_a_database_is_at_the_service_s_own_port(session: Session, machine
     made = await session.ask("POST", "services", 201, json=service)
 
     await session.ask("POST", "runtimes/run-all", 202)
-    found = await session.reach(db="running")
+    await session.reach(db="running")
+    ports = await until(session.ports_of_db, 15)
     services = _services(machine)
     access = await services.database(session.id, made["id"])
 
-    assert (access.host, access.port) == ("127.0.0.1", found["db"]["ports"][0]["port"])
+    assert (access.host, access.port) == ("127.0.0.1", ports[0]["port"])
     assert made["database"]["port"] is None
 
 

@@ -190,7 +190,7 @@ _CHANGING = [
     (re.compile(r'("(?:port|pid|remaining|tookMicroseconds|took_microseconds)": ?)\d+'), r"\1 0"),
     (re.compile(r"soundstage-verification=\w+"), "<record>"),
     (re.compile(r"private-\w+\.example"), "private.example"),
-    (re.compile(r'("(?:uptimeSeconds|answeredRequests|databaseBytes|milliseconds)": ?)[\d.]+'), r"\1 0"),
+    (re.compile(r'("(?:recentEvents|uptimeSeconds|answeredRequests|databaseBytes|milliseconds)": ?)[\d.]+'), r"\1 0"),
 ]
 
 

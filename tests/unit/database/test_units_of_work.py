@@ -170,6 +170,7 @@ async def test_both_databases_give_back_what_was_stored(database: Database) -> N
     blueprint = {"text": "naïve ☂ \\u0000 𝔰", "float": 1.5, "int": 2**53, "null": None, "list": [True, {}], "": ""}
     work = tenant.work()
     values = {
+        "session_id": None, "folder": "", "reads": [],
         "id": new_id("env"), "name": "'; DROP TABLE users; --", "created_by": tenant.user_id, "blueprint": blueprint,
         "source": "\r\n\t", "secrets": "", "engine": "memory", "isolation": "plain", "desired": "running",
         "generation": 2**31 - 1, "replicas": {"web": 3}, "attempts": {}, "auto_shutdown": None, "shutdown_at": None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,9 +74,14 @@ async def test_what_grows_beyond_the_limit_is_ended(tmp_path: Path, monkeypatch:
 
 
 async def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
+    closed = asyncio.Event()
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        closed.set()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -84,6 +90,8 @@ async def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
     async with server:
         with pytest.raises(GitTimeout):
             await clone(tmp_path / "clone", at, "main", CloneLimits(seconds=0.3))
+        async with asyncio.timeout(10):
+            await closed.wait()
 
 
 @pytest.mark.parametrize(
