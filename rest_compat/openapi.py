@@ -233,6 +233,10 @@ def _responses(operation: RestOperation, components: dict[str, Schema]) -> Schem
     return responses
 
 
+#: Reads that a database of a session answers: it may be none, or refuse, or tell too much.
+_ANSWERED_ELSEWHERE = frozenset({"databaseConfig", "databaseSchema", "databaseRows"})
+
+
 def _error_statuses(operation: RestOperation) -> list[int]:
     statuses = {400, 405, 500, 503}
     if operation.access is not None or operation.is_mutation:
@@ -247,6 +251,8 @@ def _error_statuses(operation: RestOperation) -> list[int]:
         statuses.add(404)  # also for what a body names
     if operation.is_mutation:
         statuses |= {409, 412, 413, 415, 422}
+    elif operation.root_field in _ANSWERED_ELSEWHERE:
+        statuses |= {409, 413, 422}
     return sorted(statuses)
 
 

@@ -5,10 +5,10 @@ set -u
 which=$1
 shift
 
-.venv/bin/pytest -n "${WORKERS:-auto}" --dist loadfile --no-loadscope-reorder -m "$which and not alone" "$@"
+.venv/bin/pytest -n "${WORKERS:-auto}" --dist loadfile --no-loadscope-reorder -m "$which and not alone" --durations 15 "$@"
 first=$?
 case $first in 0 | 1 | 5) ;; *) exit $first ;; esac # 1: some failed; 5: there were none of this part
-.venv/bin/pytest -m "$which and alone" "$@"
+.venv/bin/pytest -m "$which and alone" --durations 15 "$@"
 second=$?
 
 if [ $first = 5 ]; then exit $second; fi
