@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import socket
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import orjson
 import psutil
 
 from benchmarks.peers.items import MANY, ONE, ROW
-from benchmarks.peers.load import Load, load, request
+from benchmarks.peers.load import Load, Sent, load, request
 
 ROUNDS, SECONDS, CONNECTIONS = 5, 1.5, 16
 PEERS = Path(__file__).parent / "peers"
@@ -44,7 +45,7 @@ class Work:
 
     title: str
     #: By server: the request, and where in its answer the value is.
-    asked: dict[str, tuple[bytes, tuple[str, ...]]]
+    asked: dict[str, tuple[Sent, tuple[str, ...]]]
 
 
 def free_port() -> int:
@@ -115,6 +116,10 @@ def works(found: dict[str, Server]) -> list[Work]:
         body = {"query": query, **({"variables": variables} if variables is not None else {})}
         return request("POST", "/graphql", orjson.dumps(body), headers)
 
+    def unseen(headers: dict[str, str]) -> Callable[[], bytes]:
+        numbers = itertools.count()
+        return lambda: graphql(ONE.replace("One", f"One{next(numbers)}x{os.getpid()}"), one, headers)
+
     def asked(query: str, variables: dict[str, Any] | None, key: str, rest: str, *peers: str) -> dict[str, Any]:
         at = {
             "ours": (graphql(query, variables, ours), ("data", key)),
@@ -126,11 +131,13 @@ def works(found: dict[str, Server]) -> list[Work]:
         }
         return {name: at[name] for name in ("ours", "ours, REST", *peers)}
 
-    everybody = ("strawberry", "mercurius", "fastapi", "handwritten")
     one = {"id": "ws_7"}
+    everybody = ("strawberry", "mercurius", "fastapi", "handwritten")
+    at = ("data", "workspace")
     return [
         Work("one object", asked(ONE, one, "workspace", "/items/ws_7", *everybody)),
         Work("list of 100", asked(MANY, None, "workspaces", "/items", *everybody)),
+        Work("a document never seen before", {"ours": (unseen(ours), at), "strawberry": (unseen({}), at)}),
         Work("one row of SQLite", asked(ROW, one, "stored", "/stored-items/ws_7", "strawberry", "fastapi")),
     ]
 
@@ -144,7 +151,7 @@ def same(work: Work, found: dict[str, Server]) -> None:
     """Raises `RuntimeError` where two servers do not answer alike."""
     answers = {}
     for name, (sent, at) in work.asked.items():
-        head, _, body = sent.partition(b"\r\n\r\n")
+        head, _, body = (sent() if callable(sent) else sent).partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
         method, path, _ = first.split(" ")
         headers = dict(line.split(": ", 1) for line in lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psutil
@@ -23,16 +24,21 @@ class Load:
     rate: float
 
 
+#: A request, or what makes another one each time.
+Sent = bytes | Callable[[], bytes]
+
+
 class _Client(asyncio.Protocol):
-    def __init__(self, request: bytes, until: float) -> None:
-        self.request, self.until = request, until
+    def __init__(self, sent: Sent, until: float) -> None:
+        self.next = sent if callable(sent) else lambda: sent
+        self.until = until
         self.answered = self.failed = 0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
-        self.transport.write(self.request)
+        self.transport.write(self.next())
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -44,7 +50,7 @@ class _Client(asyncio.Protocol):
         self.answered += 1
         self.failed += head[9:12] != b"200"
         if time.perf_counter() < self.until:
-            self.transport.write(self.request)
+            self.transport.write(self.next())
         else:
             self.transport.close()
 
@@ -61,7 +67,7 @@ def request(method: str, path: str, body: bytes = b"", headers: dict[str, str] |
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def load(port: int, pid: int, sent: bytes, *, seconds: float, connections: int) -> Load:
+def load(port: int, pid: int, sent: Sent, *, seconds: float, connections: int) -> Load:
     """One round. Raises `RuntimeError` for an answer that is not 200."""
     return uvloop.run(_load(port, pid, sent, seconds, connections))
 
@@ -72,7 +78,7 @@ def cpu_of(pid: int) -> float:
     return sum(sum(each.cpu_times()[:2]) for each in (process, *process.children(recursive=True)))
 
 
-async def _load(port: int, pid: int, sent: bytes, seconds: float, connections: int) -> Load:
+async def _load(port: int, pid: int, sent: Sent, seconds: float, connections: int) -> Load:
     loop = asyncio.get_running_loop()
     used, began = cpu_of(pid), time.perf_counter()
     clients = [
