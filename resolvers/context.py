@@ -21,6 +21,7 @@ from app.audit.proofs import Proofs
 from app.audit.service import Audit
 from app.audit.service import Parts as AuditParts
 from app.automations.actions import AutomationParts
+from app.automations.models import RunLine
 from app.automations.service import Automations
 from app.billing.providers import BillingParts
 from app.billing.service import Billing
@@ -351,6 +352,11 @@ class Context:
     def automations(self) -> Automations:
         """The automations of the organization's workspaces."""
         return Automations(self.work, self.require_actor(), self.product.automations)
+
+    @cached_property
+    def automation_lines(self) -> DataLoader[str, list[RunLine]]:
+        """What many runs tell, with one statement."""
+        return DataLoader(load_fn=lambda ids: self.automations.lines(ids))
 
     @cached_property
     def webhooks(self) -> Webhooks:

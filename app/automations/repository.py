@@ -31,7 +31,7 @@ from app.database.statements import (
     statement,
     table,
 )
-from app.database.types import Moment
+from app.database.types import Moment, among
 
 _automations, _runs, _lines = table(AutomationTable).c, table(RunTable).c, table(RunLineTable).c
 _ID: BindParameter[Any] = bindparam("id")
@@ -100,7 +100,9 @@ LINES_AFTER = statement(
     .order_by(_lines.position),
     RunLine,
 )
-LINES = statement(readable(RunLineTable).where(_lines.run_id == bindparam("run_id")).order_by(_lines.position), RunLine)
+LINES_OF = statement(
+    readable(RunLineTable).where(among(_lines.run_id, "runs")).order_by(_lines.run_id, _lines.position), RunLine
+)
 RUNS_SINCE = statement(
     counted(
         readable(RunTable).where(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -101,9 +101,12 @@ class Automations:
         )
         return Page(found[:limit], len(found) > limit)
 
-    async def lines(self, run_id: str) -> list[RunLine]:
-        """What a run tells."""
-        return await self.work.all(repository.LINES, run_id=run_id)
+    async def lines(self, run_ids: Sequence[str]) -> list[list[RunLine]]:
+        """What each of these runs tells, with one statement."""
+        found: dict[str, list[RunLine]] = {run_id: [] for run_id in run_ids}
+        for line in await self.work.all(repository.LINES_OF, runs=list(found)):
+            found[line.run_id].append(line)
+        return [found[run_id] for run_id in run_ids]
 
     async def log(self, run_id: str, after: int) -> AsyncIterator[tuple[int, RunLine] | Gap | End]:
         """The lines behind a position, then those to come, until the run is over; raises `RunNotFound`."""

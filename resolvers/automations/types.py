@@ -118,7 +118,7 @@ class AutomationRun(Node):
 
     @strawberry.field(description="Its log.")  # type: ignore[untyped-decorator]
     async def lines(self, info: Info[Context, None]) -> list[AutomationRunLine]:
-        found = await info.context.automations.lines(str(self.id))
+        found = await info.context.automation_lines.load(str(self.id))
         return [_line(each) for each in found]
 
 

@@ -75,7 +75,7 @@ class Desk:
 
     async def lines(self, run: Run) -> list[str]:
         verbs = Automations(self.working.tenant.work(), self.working.tenant.actor, self.parts)
-        return [line.text for line in await verbs.lines(run.id)]
+        return [line.text for line in (await verbs.lines([run.id]))[0]]
 
     async def command(self, command: str, **arguments: Any) -> tuple[Run, list[str]]:
         await self.run_now(await self.make(ActionKind.RUN_COMMAND, command=command, **arguments), number=7)

@@ -132,7 +132,7 @@ class World:
         return (await self.verbs().runs(automation.id, 200, None)).items
 
     async def lines(self, run: Run) -> list[str]:
-        return [line.text for line in await self.verbs().lines(run.id)]
+        return [line.text for line in (await self.verbs().lines([run.id]))[0]]
 
     async def environments(self) -> Sequence[Environment]:
         verbs = Environments(self.tenant.work(), self.tenant.actor, self.environments_parts)
