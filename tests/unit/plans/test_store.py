@@ -99,4 +99,4 @@ def test_100_000_distinct_documents_take_no_more_memory_than_the_bound(store: St
     tracemalloc.stop()
 
     assert len(store._repeated) <= MOST_KEPT
-    assert grown < 2_000_000
+    assert grown < 5_000_000, "what is forgotten would be ten times as much"
