@@ -51,7 +51,8 @@ def rotate(
     signing.rotate(data_dir, family, as_json=json)
 
 
-@keys.command()
+# A key's id may begin with a dash, which is no option then.
+@keys.command(context_settings={"ignore_unknown_options": True})
 def revoke(
     kid: Annotated[str, typer.Argument(metavar="KID", help="The key's id, as `soundstage keys list` shows it.")],
     data_dir: DataDir = DEFAULT_DATA_DIR,

@@ -46,6 +46,13 @@ def test_a_revoked_key_is_gone_from_a_running_server_within_seconds(server: Prog
     assert now["kid"] in {key["kid"] for key in listed if key["state"] == "next"}
 
 
+def test_a_key_id_may_begin_with_a_dash(server: Program) -> None:
+    refused = run("keys", "revoke", "-O8WmLJnMm3RlA0mlmTvcHzQbPJ_YziuyOHBkczUmgM", "--data-dir", str(server.data_dir))
+
+    assert "No such option" not in refused.stderr
+    assert "There is no signing key with this kid." in refused.stderr
+
+
 def test_rotating_schedules_the_next_keys(server: Program) -> None:
     rotated = _keys(server, "rotate")
     assert [(key["family"], key["state"]) for key in rotated] == [("classical", "next"), ("post_quantum", "next")]
