@@ -8,7 +8,7 @@ one set of rights. Whoever comes later gets everything from the group's beginnin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import aclosing
 from typing import Any
 
@@ -152,7 +152,7 @@ class Group:
             self._trim()
         elif self.first and len(self.results) > 2 * MOST_KEPT:
             self._trim()
-        self._wake()
+        self._wake(None if fails else result)
 
     def _trim(self) -> None:
         """Forgets what every viewer has seen, or is too far behind to get."""
@@ -162,21 +162,31 @@ class Group:
         del self.results[: keep_from - self.first]
         self.first = keep_from
 
-    def _wake(self) -> None:
+    def _wake(self, result: bytes | None = None) -> None:
+        """Hands a new result to those who wait for just that and can take it at once; wakes the others."""
+        newest = self.end - 1
         for member in self.members:
             waiter = member.waiter
-            if waiter is not None and not waiter.done():
+            if waiter is None or waiter.done():
+                continue
+            deliver = member.deliver if member.position == newest else None
+            # No task has to run where the result can be written at once: that would cost as much as all the rest.
+            if result is not None and deliver is not None and deliver(result):
+                member.position += 1
+            else:
                 waiter.set_result(None)
 
 
 class Member:
     """One viewer's place in a group."""
 
-    __slots__ = ("group", "position", "waiter")
+    __slots__ = ("deliver", "group", "position", "waiter")
 
     def __init__(self, group: Group) -> None:
         self.group, self.position = group, 0
         self.waiter: asyncio.Future[None] | None = None
+        #: Takes a result at once; says whether it did.
+        self.deliver: Callable[[bytes], bool] | None = None
         group.members.add(self)
 
     async def results(self) -> AsyncIterator[tuple[bool, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -10,11 +11,10 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 
 from app.core.errors import RateLimited
 from app.observability.exchange import TEXT
-from resolvers.broadcast import TooSlow
+from resolvers.broadcast import Member, TooSlow
 from resolvers.budgets import Spending
 from resolvers.context import Context
 from resolvers.errors import shown
-from resolvers.plans.operation import Prepared
 
 #: Where a WebSocket's scope has ASGI's own `send`.
 SEND = "soundstage.send"
@@ -46,20 +46,15 @@ class TransportWs(BaseGraphQLTransportWSHandler[Context, None]):
             await super().run_operation(operation)
             return
         async with aclosing(member.results()) as results:
+            spending = Spending(context)
             with suppress(OSError):  # the client has gone
-                await self._follow(operation, prepared, context, results)
+                refused = await spending.take(prepared.operation, prepared.sent)
+                if refused is not None:
+                    await operation.send_initial_errors(shown([refused], context))
+                else:
+                    await self._send_all(operation, member, results, spending.told())
 
-    async def _follow(
-        self, operation: Operation[Context, None], prepared: Prepared, context: Context, results: Any
-    ) -> None:
-        spending = Spending(context)
-        refused = await spending.take(prepared.operation, prepared.sent)
-        if refused is not None:
-            await operation.send_initial_errors(shown([refused], context))
-        else:
-            await self._send_all(operation, results, spending.told())
-
-    async def _send_all(self, operation: Operation[Context, None], results: Any, told: Any) -> None:
+    async def _send_all(self, operation: Operation[Context, None], member: Member, results: Any, told: Any) -> None:
         scope = self.websocket.ws.scope  # type: ignore[attr-defined]
         write, send = scope.get(TEXT), scope[SEND]
         head = b'{"id":' + orjson.dumps(operation.id) + b',"type":"next","payload":{'
@@ -72,12 +67,18 @@ class TransportWs(BaseGraphQLTransportWSHandler[Context, None]):
                     )
                     return
                 frame = head + result + tail
-                tail = b"}}"
                 if write is None or not write(frame):
                     await send({"type": "websocket.send", "text": frame.decode()})
+                tail = b"}}"
+                if write is not None:
+                    member.deliver = _deliverer(write, head)
         except TooSlow:
             slow = SlowConsumer()
             errors: Any = [{"message": slow.message, "extensions": slow.extensions}]
             await operation.send_operation_message({"id": operation.id, "type": "error", "payload": errors})
             return
         await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+
+def _deliverer(write: Callable[[bytes], bool], head: bytes) -> Callable[[bytes], bool]:
+    return lambda result: write(head + result + b"}}")
