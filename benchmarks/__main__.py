@@ -1,8 +1,9 @@
-"""`make bench`: measures, prints, and writes benchmarks/RESULTS.md. `make bench ARGS=logs` measures one part."""
+"""`make bench`: measures, prints, and writes benchmarks/RESULTS.md. `make bench ARGS=logs` measures one part alone."""
 
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -46,18 +47,19 @@ PARTS = {
     "terminals": ("Terminals", "| what | | |\n|---|---|---|", terminals.measure),
     "tokens": ("Tokens", "| what | median | p99 | characters |\n|---|---|---|---|", tokens.measure),
 }
+RESULTS = Path(__file__).with_name("RESULTS.md")
 PACKAGES = ("strawberry-graphql", "starlette", "uvicorn", "sqlmodel", "sqlalchemy", "aiosqlite", "cryptography")
 
 
 def main() -> None:
     """Measures the parts that were named, or all."""
     named = [name for name in sys.argv[1:] if name in PARTS] or list(PARTS)
-    sections = []
+    sections: dict[str, str] = {}
     for name in named:
         title, head, measure = PARTS[name]
         section = "\n".join([f"## {title}", "", head, *measure(), ""])
         print(section)
-        sections.append(section)
+        sections[title] = section
     if named == list(PARTS):
         versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
         lines = [
@@ -67,9 +69,18 @@ def main() -> None:
             f"{platform.system()} {platform.machine()}; {versions}.",
             "Machines are noisy: trust ratios and medians, not single figures.",
             "",
-            *sections,
+            *sections.values(),
         ]
-        Path(__file__).with_name("RESULTS.md").write_text("\n".join(lines))
+        RESULTS.write_text("\n".join(lines))
+    else:
+        _rewrite(sections)
+
+
+def _rewrite(sections: dict[str, str]) -> None:
+    """Puts new sections in the place of the old ones."""
+    head, *old = re.split(r"^(?=## )", RESULTS.read_text(), flags=re.MULTILINE)
+    kept = [sections.get(text.partition("\n")[0].removeprefix("## "), text.rstrip("\n") + "\n") for text in old]
+    RESULTS.write_text("\n".join([head.rstrip("\n") + "\n", *kept]))
 
 
 if __name__ == "__main__":
