@@ -70,8 +70,7 @@ from app.webhooks.service import WebhookParts, Webhooks
 from app.workspaces.service import WorkspaceParts, Workspaces
 from app.workspaces.sessions import Sessions
 
-#: Items on a page at most, in GraphQL.
-LARGEST_PAGE = 100
+LARGEST_PAGE = 100  # items at most, in GraphQL
 UNKNOWN = Client("", "")
 
 
