@@ -16,7 +16,7 @@ compile() {
 compile --group build --output-file requirements.lock "$@"
 compile --group dev --extra tracing --constraints requirements.lock --output-file requirements-dev.lock "$@"
 
-for folder in tests/clients app/console/source; do
+for folder in tests/clients benchmarks/peers app/console/source; do
     if [ "${1:-}" = --upgrade ]; then (cd "$folder" && npm update --package-lock-only --silent); fi
     (cd "$folder" && npm install --package-lock-only --silent)
     python3 - "$folder/package-lock.json" <<'PYTHON'
