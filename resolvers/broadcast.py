@@ -18,7 +18,7 @@ from graphql import ExecutionResult, GraphQLError
 from app.core.actor import Actor
 from resolvers.access import StreamGuard
 from resolvers.context import Context
-from resolvers.errors import shown
+from resolvers.errors import as_graphql_error, shown
 from resolvers.judging import is_judged
 from resolvers.plans.operation import Prepared
 from resolvers.plans.sources import definition_of
@@ -116,8 +116,7 @@ class Group:
                     if self._is_ahead():
                         await self._caught_up()
         except Exception as error:  # of the source of the events: it ends the stream, as an error that viewers see
-            located = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
-            self._put(False, self._encoded(ExecutionResult(None, [located])))
+            self._put(False, self._encoded(ExecutionResult(None, [as_graphql_error(error)])))
         finally:
             self.ended = True
             self.registry.close_to_newcomers(self)

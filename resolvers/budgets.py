@@ -39,7 +39,7 @@ class Spending:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self._taken: Admission | None = None
+        self.taken: Admission | None = None
         self._told = False
 
     @property
@@ -53,18 +53,22 @@ class Spending:
 
     async def spend(self, cost: int) -> GraphQLError | None:
         """Takes a cost: the error where the budget does not cover it."""
-        self._taken = self.context.admission = await take(self.context, cost)
-        if self._taken.admitted:
+        self.taken = self.context.admission = await take(self.context, cost)
+        if self.taken.admitted:
             return None
-        error = too_costly(self._taken)
+        error = too_costly(self.taken)
         return GraphQLError(error.message, original_error=error)
 
     def told(self) -> dict[str, Any] | None:
         """`extensions.cost`, once: of a subscription, with its first result."""
-        if self._told or self._taken is None:
+        if self._told or self.taken is None:
             return None
         self._told = True
-        return {"cost": _cost(self._taken)}
+        return self.cost()
+
+    def cost(self) -> dict[str, Any]:
+        """`extensions.cost`, as often as it is asked for; nothing where nothing was taken."""
+        return {} if self.taken is None else {"cost": _cost(self.taken)}
 
 
 class Budgets(SchemaExtension):
@@ -99,11 +103,9 @@ class Budgets(SchemaExtension):
         """`extensions.cost`; of a subscription, with its first result."""
         if self._told or not self._spending.counts:
             return {}
-        taken = self.execution_context.context.admission
-        if self._spending._taken is None:
+        if self._spending.taken is None:
             await self._spending.spend(1)
-            taken = self._spending._taken
-        return {"cost": _cost(taken)}
+        return self._spending.cost()  # which Strawberry asks for twice where a stream cannot begin
 
 
 def _cost(taken: Admission) -> dict[str, Any]:

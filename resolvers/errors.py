@@ -42,6 +42,11 @@ def shown(errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError
     return found
 
 
+def as_graphql_error(error: Exception) -> GraphQLError:
+    """An exception from outside an operation, such as of the source of its events, as an error of its answer."""
+    return error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+
+
 def _shown(error: GraphQLError, context: Context) -> GraphQLError:
     made = client_error(error, context.request_id)
     if context.product.production and made.original_error is None:

@@ -7,31 +7,28 @@ from contextlib import aclosing
 from typing import Any
 
 from graphql import ExecutionResult as Executed
-from graphql import GraphQLError
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
 from resolvers.budgets import Spending
 from resolvers.context import Context
-from resolvers.errors import shown
+from resolvers.errors import as_graphql_error, shown
 from resolvers.plans.operation import Prepared
 
 
 async def run(prepared: Prepared, context: Context) -> ExecutionResult:
     """The answer to a query or mutation."""
-    context = _fresh(context)
+    context = fresh(context)
     spending = Spending(context)
     refused = await spending.take(prepared.operation, prepared.sent)
     if refused is not None:
         return _refused(refused, spending, context)
-    result = await prepared.execute(context)
-    errors = shown(result.errors, context) if result.errors else None
-    return ExecutionResult(data=result.data, errors=errors, extensions=spending.told())
+    return _result(await prepared.execute(context), spending, context)
 
 
 async def stream(prepared: Prepared, context: Context) -> AsyncGenerator[ExecutionResult, None]:
     """The answers of an operation: of a subscription one for each event, of others one."""
-    context = _fresh(context)
+    context = fresh(context)
     spending = Spending(context)
     refused = await spending.take(prepared.operation, prepared.sent)
     if refused is not None:
@@ -50,11 +47,7 @@ async def stream(prepared: Prepared, context: Context) -> AsyncGenerator[Executi
             async for event in events:
                 yield _result(event, spending, context)
     except Exception as error:  # of the source of the events: it ends the stream, as an error that the client sees
-        yield _result(Executed(None, [_as_error(error)]), spending, context)
-
-
-def _as_error(error: Exception) -> GraphQLError:
-    return error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+        yield _result(Executed(None, [as_graphql_error(error)]), spending, context)
 
 
 def _result(result: Executed, spending: Spending, context: Context) -> ExecutionResult:
@@ -66,6 +59,6 @@ def _refused(error: Any, spending: Spending, context: Context) -> ExecutionResul
     return PreExecutionError(data=None, errors=shown([error], context), extensions=spending.told())
 
 
-def _fresh(context: Context) -> Context:
+def fresh(context: Context) -> Context:
     """Each operation of a WebSocket starts with empty data loaders and an empty unit of work."""
     return context.again() if context.connection_params is not None else context

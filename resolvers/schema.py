@@ -77,7 +77,7 @@ from resolvers.pull_requests.mutations import PullRequestMutations
 from resolvers.pull_requests.queries import PullRequestQueries
 from resolvers.pull_requests.types import PullRequest
 from resolvers.rest_directive import rest
-from resolvers.running import run, stream
+from resolvers.running import fresh, run, stream
 from resolvers.scalars import SCALARS
 from resolvers.services.imports import ImportMutations
 from resolvers.services.mutations import RuntimeMutations, ServiceMutations
@@ -202,9 +202,7 @@ class FreshContext(SchemaExtension):
     """Each operation of a WebSocket starts with empty data loaders and an empty unit of work."""
 
     def on_operation(self) -> Iterator[None]:
-        context: Context = self.execution_context.context
-        if context.connection_params is not None:
-            self.execution_context.context = context.again()
+        self.execution_context.context = fresh(self.execution_context.context)
         yield
 
 

@@ -67,16 +67,17 @@ class Requests:
             return
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         if self.fast is not None:
-            receive = await self._answered_fast(self.fast, scope, receive, send, method) or receive
-            if scope.get(_DONE):
+            again = await self._answered_fast(self.fast, scope, receive, send, method)
+            if again is None:
                 return
+            receive = again
         bounded = scope["path"].startswith(self.streamed)
         await self._timed(scope, receive if bounded else limited(receive, scope, self.body_limit), send, method)
 
     async def _answered_fast(
         self, fast: Fast, scope: Scope, receive: Receive, send: Send, method: str
     ) -> Receive | None:
-        """Answers, or gives what the ordinary way is to read from."""
+        """Answers, or gives what the ordinary way is to read from; None where it has answered."""
         status, began, incoming = 0, time.perf_counter(), Incoming(scope, receive, self.body_limit)
         ordinary = False
         try:
@@ -85,7 +86,6 @@ class Requests:
                 ordinary = True
                 return incoming.again()
             status = answer.status
-            scope[_DONE] = True
             await answer.send(scope, send)
         finally:
             if not ordinary:
@@ -115,9 +115,6 @@ class Requests:
         route = scope.get(ROUTE, "other")
         self.metrics.answered_one(route, method, status, None if method == "WS" else seconds)
         request_log.write(route, method, status, seconds, scope[REQUEST_ID])
-
-
-_DONE = "soundstage.answered"
 
 
 def _request_id(scope: Scope) -> str:
