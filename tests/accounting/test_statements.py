@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -15,12 +13,11 @@ from app.core.ids import is_id, new_id
 from tests.accounting.test_isolation import EVERYTHING
 from tests.support.samples import SAMPLES, Facts, Sample, document, facts, root_fields
 from tests.support.serving import Client, Served
+from tests.support.statements import counted_statements
 
 pytestmark = pytest.mark.anyio
 
 ROWS = 50
-#: Looked at beside every request.
-BESIDE = ("rate_windows", "webhook_integrations", "automations")
 #: What is a list in GraphQL, but not of rows.
 NOT_OF_ROWS = {
     "Query.blueprintTemplates": "bundled files",
@@ -141,7 +138,7 @@ async def test_fifty_rows_take_as_many_statements_as_a_few(
     items: list[int] = []
     for client, known in await _organizations(shared, SAMPLES[name].needs or EVERYTHING.needs, kept):
         arguments = SAMPLES[name].arguments(known)
-        with _counted(shared, client, monkeypatch) as statements:
+        with counted_statements(shared, client, monkeypatch) as statements:
             answer = await client.ask(document(name, arguments), arguments)
         value = (answer.get("data") or {}).get(name.partition(".")[2])
         counts.append(statements)
@@ -149,23 +146,3 @@ async def test_fifty_rows_take_as_many_statements_as_a_few(
 
     assert (items[1] >= min(ROWS, items[0] + 20)) != (name in FEW), f"there are {items} of {name}"
     assert len(counts[1]) <= len(counts[0]), "\n".join(sorted(set(counts[1])))
-
-
-@contextmanager
-def _counted(server: Served, client: Client, patch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The statements of this task for this organization."""
-    asking: ContextVar[bool] = ContextVar("asking", default=False)
-    statements: list[str] = []
-    fetch = server.product.database.fetch
-
-    async def counted(compiled: Any, arguments: Any) -> Any:
-        of_others = not any(client.tenant.id == argument for argument in arguments)
-        if asking.get() and not of_others and not any(name in compiled.text for name in BESIDE):
-            statements.append(compiled.text)
-        return await fetch(compiled, arguments)
-
-    with patch.context() as patched:
-        patched.setattr(server.product.database, "fetch", counted)
-        asking.set(True)
-        yield statements
-        asking.set(False)

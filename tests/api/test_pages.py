@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from typing import Any
-
 import pytest
 
 from app.core.paging import encode_cursor
 from tests.support.samples import MISSING, Sample, facts
 from tests.support.serving import Client, Served
+from tests.support.statements import counted_statements
 
 pytestmark = pytest.mark.anyio
-
-#: Tables that are looked at beside the request: its limit, and who is told of events.
-BESIDE = ("rate_windows", "webhook_integrations", "automations")
 
 BLUEPRINT = {"services": {"web": {"run": "serve", "ports": ["http"]}, "db": {"run": "store"}}}
 CREATE = "mutation ($input: CreateEnvironmentInput!) { createEnvironment(input: $input) { id } }"
@@ -102,31 +97,18 @@ async def test_keys_are_paged_too(shared: Served) -> None:
 async def test_fifty_environments_take_as_many_statements_as_one(
     shared: Served, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
-    #: Of this task: the reconciler reads beside it.
-    asking: ContextVar[bool] = ContextVar("asking", default=False)
     query = "{ environments { nodes { id url services { name instances { status cause { kind } } ports { url } } } } }"
 
     async def statements(count: int) -> int:
         client = await shared.newcomer()
         for environment in await _many(client, count):
             await client.settled(environment, "running")
-        asked: list[Any] = []
-        with monkeypatch.context() as patched:
-            fetch = shared.product.database.fetch
-
-            async def counted(compiled: Any, arguments: Any) -> Any:
-                if asking.get() and client.tenant.id in arguments and not any(name in compiled.text for name in BESIDE):
-                    asked.append(compiled.text)
-                return await fetch(compiled, arguments)
-
-            patched.setattr(shared.product.database, "fetch", counted)
-            asking.set(True)
+        with counted_statements(shared, client, monkeypatch) as asked:
             found = (
                 (await client.data(query))["environments"]["nodes"]
                 if by == "graphql"
                 else (await client.get("/v1/environments")).json()["data"]
             )
-            asking.set(False)
         assert len(found) == count
         assert all(len(environment["services"]) == 2 for environment in found)
         return len(asked)
