@@ -85,7 +85,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         await response(scope, receive, send)
 
     def _refusal(self, request: Request, status: int, message: str, extensions: dict[str, Any]) -> Response:
-        body = orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
+        body = orjson.dumps(refusal_of(message, extensions))
         headers = {"Allow": "GET, POST"} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
         if "retryAfter" in extensions:
             headers["Retry-After"] = str(extensions["retryAfter"])
@@ -161,6 +161,11 @@ async def _tell_limits(request: Request, response: Response) -> None:
     with suppress(SoundstageError):
         unread = 0 if isinstance(response, StreamingResponse) else 1
         response.headers.update(rate_headers(context.admission or await take(context, unread)))
+
+
+def refusal_of(message: str, extensions: dict[str, Any]) -> dict[str, Any]:
+    """The body of an answer to what was not even looked at."""
+    return {"errors": [{"message": message, "extensions": extensions}]}
 
 
 def body_of(result: ExecutionResult) -> GraphQLHTTPResponse:

@@ -13,7 +13,7 @@ from app.observability.exchange import JSON, Answer, Incoming, RawHeaders, raw
 from app.observability.requests import ROUTE
 from resolvers.budgets import take
 from resolvers.context import Context
-from resolvers.http import body_of, media_type, status_of
+from resolvers.http import body_of, media_type, refusal_of, status_of
 from resolvers.plans.operation import Prepared
 from resolvers.rate_headers import raw_rate_headers
 from resolvers.running import run
@@ -44,7 +44,7 @@ class KnownRequests:
             body = await request.body()
         except SoundstageError as error:  # it cannot be read again
             request.scope[ROUTE] = "graphql"
-            return Answer(error.status, [JSON], orjson.dumps(_refusal(error)))
+            return Answer(error.status, [JSON], orjson.dumps(refusal_of(error.message, error.extensions)))
         try:
             found = self._operation(orjson.loads(body))
         except (SoundstageError, orjson.JSONDecodeError):
@@ -75,7 +75,7 @@ class KnownRequests:
             body: Any = body_of(await run(operation, context))
             status = status_of(body, type_)
         except SoundstageError as error:
-            body, status = _refusal(error), error.status
+            body, status = refusal_of(error.message, error.extensions), error.status
             if "retryAfter" in error.extensions:
                 headers += raw({"Retry-After": str(error.extensions["retryAfter"])})
         if context.has_response_headers:
@@ -84,7 +84,3 @@ class KnownRequests:
             with suppress(SoundstageError):
                 headers += raw_rate_headers(context.admission or await take(context, 1))
         return Answer(status, headers, orjson.dumps(body))
-
-
-def _refusal(error: SoundstageError) -> dict[str, Any]:
-    return {"errors": [{"message": error.message, "extensions": error.extensions}]}
