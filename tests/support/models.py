@@ -79,6 +79,12 @@ def _endless(request: Request) -> Iterator[Any]:
     yield "tool_calls"
 
 
+def _steady(request: Request) -> Iterator[Any]:
+    """Calls tools for some seconds."""
+    yield 0.5
+    yield from _endless(request)
+
+
 def _slow(request: Request) -> Iterator[Any]:
     for number in range(200):
         yield {"content": f"{number} "}
@@ -124,6 +130,7 @@ SCRIPTS: dict[str, Script] = {
     "escapes": _calls("read_file", '{"path": "../../../secret.key"}'),
     "repairs": _repairs,
     "endless": _endless,
+    "steady": _steady,
     "slow": _slow,
     "cut": _cut,
     "odd": _odd,

@@ -586,24 +586,30 @@ async def _lose(client: Client, chat_id: str) -> Answer:
 
 
 async def test_a_suspended_agent_stops_at_its_next_step(shared: Served) -> None:
-    client = await _with_models(shared, "endless", "slow")
+    client = await _with_models(shared, "steady")
     known = await GOVERNED["governed"](client)
     agent = client.with_key(known["credential"])
     asked = "mutation ($input: SendChatMessageInput!) { sendChatMessage(input: $input) { id } }"
-    given = {"chatId": "one", "messages": [said("Count.")], "model": "slow"}
+    given = {"chatId": "one", "messages": [said("Look.")], "model": "steady"}
     answer_id = (await agent.data(asked, {"input": given}))["sendChatMessage"]["id"]
+    work = client.tenant.work()
 
+    async def parts() -> list[dict[str, Any]]:
+        found = await work.all(repository.PARTS_AFTER, answer_id=answer_id, after=0, limit=1_000)
+        return [each.part for each in found]
+
+    async def looked() -> bool:
+        return "finish-step" in [part["type"] for part in await parts()]
+
+    await until(looked)
     await client.data("mutation ($id: ID!) { suspendAgent(id: $id) { id } }", {"id": known["agent"]})
 
-    work = client.tenant.work()
-    found = await work.one(repository.ANSWER, id=answer_id, owner_id=known["agent"])
-    assert found is not None
+    async def ended() -> AnswerStatus | None:
+        found = await work.one(repository.ANSWER, id=answer_id, owner_id=known["agent"])
+        assert found is not None
+        return None if found.status is AnswerStatus.RUNNING else found.status
+
+    assert await until(ended) is AnswerStatus.FAILED
+    assert (await parts())[-1]["type"] == "error"
+    assert (await parts())[-1]["errorText"].startswith("This agent is suspended.")
     assert (await agent.get("/api/v1/chat/one/stream")).status_code == 403
-    work.write(repository.WANT_STOPPED, id=answer_id)
-    await work.commit()
-
-    async def stopped() -> bool:
-        now_ = await work.one(repository.ANSWER, id=answer_id, owner_id=known["agent"])
-        return now_ is not None and now_.status is AnswerStatus.STOPPED
-
-    await until(stopped)
