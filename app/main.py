@@ -79,7 +79,7 @@ from app.workspaces.folders import Folders
 from app.workspaces.jobs import maintain, sweep
 from app.workspaces.service import WorkspaceParts
 from resolvers.authentication import Authentication
-from resolvers.context import Product
+from resolvers.product import Product
 
 log = structlog.get_logger(__name__)
 HOUSEKEEPING_SECONDS = 3600.0

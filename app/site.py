@@ -30,9 +30,10 @@ from app.policies.document import rules_schema
 from app.settings import Settings
 from app.webhooks.incoming import Receiver
 from resolvers.authentication import Authentication
-from resolvers.context import Context, Product
+from resolvers.context import Context
 from resolvers.http import GraphQLEndpoint
 from resolvers.known_requests import KnownRequests
+from resolvers.product import Product
 from resolvers.schema import SoundstageSchema, build_schema
 from rest_compat.chat import ChatRoutes
 from rest_compat.downloads import Download

@@ -14,7 +14,7 @@ from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
 from app.audit import service as audit
-from app.core.actor import Kind, Scope
+from app.core.actor import Kind, Scope, needed
 from app.policies.errors import PolicyDenied
 from app.policies.governance import Question
 from resolvers import judging
@@ -67,15 +67,21 @@ class Guard(FieldExtension):
 
     #: Whether policies judge the field when an agent calls it.
     judged = True
+    #: Whether nothing happens around the resolver but the check, and the judging of agents.
+    reads = True
 
     def __init__(self, access: Access | None) -> None:
         self.access = access
-        self._needed = None if access is None else (Scope(access.scope), Kind(access.kind))
+        self._asked = None if access is None else (Scope(access.scope), Kind(access.kind))
+        self._needed = None if self._asked is None else needed(*self._asked)
 
     def check(self, context: Context) -> None:
         """Raises `Unauthorized` without an actor, `Forbidden` for one that may not."""
-        if self._needed is not None:
-            context.require_actor().require(*self._needed)
+        if self._needed is None or self._asked is None:
+            return
+        actor = context.require_actor()
+        if not actor.has(self._needed):
+            actor.require(*self._asked)  # which tells what is missing
 
     def question(self, arguments: Mapping[str, Any]) -> Question:
         """What policies are asked: a field that reads has the action `<scope>.read`."""
@@ -87,10 +93,14 @@ class Guard(FieldExtension):
         """What a call takes."""
         return self.access
 
-    async def resolve_async(
+    def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Context, None], **arguments: Any
     ) -> Any:
-        return await self.run(info.context, arguments, lambda: next_(source, info, **arguments))
+        context = info.context
+        if self.reads and not judging.is_judged(context):  # what `run` would do, without a coroutine around another
+            self.check(context)
+            return next_(source, info, **arguments)
+        return self.run(context, arguments, lambda: next_(source, info, **arguments))
 
     async def run(self, context: Context, arguments: Mapping[str, Any], resolve: Callable[[], Awaitable[T]]) -> T:
         """Resolves for an actor that may; also the way in for what is no field, such as a push of commits."""
@@ -152,6 +162,8 @@ class StreamGuard(Guard):
 
 class MutationGuard(Guard):
     """The same for a mutation, which is also one unit of work: change, audit event and commit, or nothing."""
+
+    reads = False
 
     def __init__(self, access: Access | None, action: str, *, personal: bool, judged: bool) -> None:
         super().__init__(access)

@@ -23,7 +23,6 @@ from strawberry.schema.schema import validate_document
 from strawberry.types.execution import StreamExecutionResult
 
 from app.core.clock import rfc3339
-from app.limits.counters import Metric
 from app.limits.quotas import Admission, graphql_quota
 from app.limits.service import too_costly
 from resolvers.context import Context
@@ -128,8 +127,7 @@ async def take(context: Context, cost: int) -> Admission:
     actor, limits = context.require_actor(), context.product.limits
     taken = await limits.organizations.take(actor.organization_id, graphql_quota(actor), cost)
     if taken.admitted and cost:
-        limits.usage.record(actor.organization_id, Metric.REQUESTS)
-        limits.usage.record(actor.organization_id, Metric.GRAPHQL_COST, cost)
+        limits.usage.record_request(actor.organization_id, cost)
     return taken
 
 

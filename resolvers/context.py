@@ -3,49 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection, Request
 from strawberry.dataloader import DataLoader
 
 from app.administration.service import Administration
 from app.agents.service import Agents
 from app.assistant.completing import Completing
 from app.assistant.models import ChatMessage
-from app.assistant.parts import AssistantParts
 from app.assistant.service import Chats
 from app.audit.models import AuditPersonal
 from app.audit.proofs import Proofs
 from app.audit.service import Audit
-from app.audit.service import Parts as AuditParts
-from app.automations.actions import AutomationParts
 from app.automations.models import RunLine
 from app.automations.service import Automations
-from app.billing.providers import BillingParts
 from app.billing.service import Billing
 from app.core.actor import Actor
 from app.core.errors import SoundstageError, Unauthorized
 from app.core.ids import new_id
-from app.database.changes import Database
 from app.database.unit_of_work import UnitOfWork
-from app.database_console.service import ConsoleParts, DatabaseConsole
+from app.database_console.service import DatabaseConsole
 from app.environments.models import Environment, UnitRecord
-from app.environments.service import Environments, Parts
-from app.federation.service import Federation, FederationParts
+from app.environments.service import Environments
+from app.federation.service import Federation
 from app.files.service import Files
 from app.identity.service import Identity
-from app.integrations.service import Connections, IntegrationParts
-from app.language_servers.service import LanguageServerParts, LanguageServers
+from app.integrations.service import Connections
+from app.language_servers.service import LanguageServers
 from app.limits.quotas import Admission
-from app.limits.service import Limits
 from app.members.service import Members
-from app.observability.health import Health
+from app.observability.exchange import Incoming, left
 from app.organization.service import OwnOrganization
 from app.policies.approvals import Approvals
 from app.policies.decisions import Decision
-from app.policies.governance import Governance, PolicyParts
+from app.policies.governance import Governance
 from app.policies.service import Policies
 from app.pull_requests.reviews import Reviews
 from app.pull_requests.service import PullRequests
@@ -53,93 +47,96 @@ from app.services.importing import Imports
 from app.services.runtimes import RuntimeParts, Runtimes
 from app.services.service import Services
 from app.sign_in.account import OwnAccount
-from app.sign_in.service import Parts as SignInParts
 from app.sign_in.service import SignIn
 from app.sign_in.sessions import Client
 from app.skills.service import Skills
-from app.sso.service import SingleSignOn, SsoParts
+from app.sso.service import SingleSignOn
 from app.sso.sign_on import SignOn
 from app.tasks.service import Tasks
-from app.terminals.service import TerminalParts, Terminals
+from app.terminals.service import Terminals
 from app.tokens.hybrid import Verified
-from app.tokens.service import SigningKeys
-from app.uploads.service import UploadParts, Uploads
+from app.uploads.service import Uploads
 from app.usage.service import Usages
 from app.version_control.service import VersionControl
-from app.webhooks.service import WebhookParts, Webhooks
-from app.workspaces.service import WorkspaceParts, Workspaces
+from app.webhooks.service import Webhooks
+from app.workspaces.service import Workspaces
 from app.workspaces.sessions import Sessions
+from resolvers.cookies import SESSION_COOKIE, SSO_COOKIE
+from resolvers.product import Product
 
 LARGEST_PAGE = 100  # items at most, in GraphQL
+#: What all operations of one connection have in common, beside who asks.
+_STAYS = ("largest_page", "verified", "refused", "by_graphql", "explains")
 UNKNOWN = Client("", "")
 
 
-@dataclass(frozen=True)
-class Product:
-    """The running product, as the composition root put it together."""
-
-    database: Database
-    environments: Parts
-    health: Health
-    policies: PolicyParts
-    audit: AuditParts
-    sign_in: SignInParts
-    tokens: SigningKeys
-    federation: FederationParts
-    limits: Limits
-    sso: SsoParts
-    billing: BillingParts
-    webhooks: WebhookParts
-    integrations: IntegrationParts
-    automations: AutomationParts
-    workspaces: WorkspaceParts
-    terminals: TerminalParts
-    language_servers: LanguageServerParts
-    uploads: UploadParts
-    assistant: AssistantParts
-    database_console: ConsoleParts
-    #: How many requests this server has answered.
-    answered: Callable[[], int]
-    #: Introspection, GraphiQL and the API viewer are off in production.
-    production: bool = False
-
-
-@dataclass
 class Context:
-    """One operation's actor, unit of work and data loaders."""
+    """One operation's actor, unit of work and data loaders. What few operations ask for is made when they do."""
 
-    product: Product
-    actor: Actor | None = None
-    request_id: str = field(default_factory=lambda: new_id("req"))
-    largest_page: int = LARGEST_PAGE
+    largest_page = LARGEST_PAGE
     #: What was verified of the token that the actor came with; None for keys and sessions.
     verified: Verified | None = None
     #: Why there is no actor, when a credential was sent and refused.
     refused: SoundstageError | None = None
-    #: Called with the id of what a mutation returns, before its commit: adds to the same transaction.
-    before_commit: list[Callable[[str], None]] = field(default_factory=list)
     #: Stands in for the mutation when its effect has happened already and only the answer is to be made again.
     replay: Callable[[], Awaitable[Any]] | None = None
-    #: From where the request comes.
-    client: Client = UNKNOWN
-    #: The session cookie that came with it.
-    cookie: str | None = None
     #: What the present mutation decided for an agent; its audit event tells of that instead of the call.
     decision: Decision | None = None
-    #: The sealed cookie of a single sign-on that has begun.
-    transaction: str | None = None
-    #: What the audit event of this mutation tells beside its action; no secrets.
-    audit_details: dict[str, Any] = field(default_factory=dict)
-    #: Waits until the client has left; to be called once the request's body is read. None for what is no request.
-    gone: Callable[[], Awaitable[None]] | None = None
     #: Whether it came in as GraphQL: then its cost is counted.
-    by_graphql: bool = False
+    by_graphql = False
     #: Whether the client is told why a document does not fit the schema, which tells the schema's names.
-    explains: bool = True
+    explains = True
     #: What came of taking its cost from the budget.
     admission: Admission | None = None
     #: What the client sent in `connection_init`.
     connection_params: dict[str, Any] | None = None
+
+    def __init__(
+        self,
+        product: Product,
+        connection: Incoming | HTTPConnection | None = None,
+        *,
+        actor: Actor | None = None,
+        request_id: str = "",
+    ) -> None:
+        self.product, self.connection, self.actor = product, connection, actor
+        self.request_id = request_id or new_id("req")
+
+    @cached_property
+    def before_commit(self) -> list[Callable[[str], None]]:
+        """Called with the id of what a mutation returns, before its commit: adds to the same transaction."""
+        return []
+
+    @cached_property
+    def audit_details(self) -> dict[str, Any]:
+        """What the audit event of this mutation tells beside its action; no secrets."""
+        return {}
+
+    @cached_property
+    def client(self) -> Client:
+        """From where the request comes."""
+        if (connection := self.connection) is None:
+            return UNKNOWN
+        found = connection.client
+        return Client(found.host if found else "", connection.headers.get("user-agent", ""))
+
+    @property
+    def cookie(self) -> str | None:
+        """The session cookie that came with the request."""
+        return self.connection.cookies.get(SESSION_COOKIE) if self.connection is not None else None
+
+    @property
+    def transaction(self) -> str | None:
+        """The sealed cookie of a single sign-on that has begun."""
+        return self.connection.cookies.get(SSO_COOKIE) if self.connection is not None else None
+
+    @property
+    def gone(self) -> Callable[[], Awaitable[None]] | None:
+        """Waits until the client has left, once the body is read; None for a WebSocket, which ends by itself."""
+        connection = self.connection
+        if isinstance(connection, Incoming):
+            return connection.gone
+        return partial(left, connection.receive) if isinstance(connection, Request) else None
 
     @cached_property
     def response_headers(self) -> MutableHeaders:
@@ -167,7 +164,9 @@ class Context:
 
     def again(self) -> Context:
         """A context for another operation of the same connection: same actor, nothing cached."""
-        return replace(self, before_commit=[], audit_details={}, replay=None, admission=None, connection_params=None)
+        made = Context(self.product, self.connection, actor=self.actor, request_id=self.request_id)
+        made.__dict__.update({name: self.__dict__[name] for name in _STAYS if name in self.__dict__})
+        return made
 
     @cached_property
     def work(self) -> UnitOfWork:

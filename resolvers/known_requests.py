@@ -15,7 +15,7 @@ from resolvers.budgets import take
 from resolvers.context import Context
 from resolvers.http import body_of, media_type, refusal_of, status_of
 from resolvers.plans.operation import Prepared
-from resolvers.rate_headers import raw_rate_headers
+from resolvers.rate_headers import rate_lines
 from resolvers.running import run
 from resolvers.schema import SoundstageSchema
 from resolvers.trusted import filled
@@ -65,10 +65,8 @@ class KnownRequests:
     async def _answer(self, request: Incoming, type_: str, operation: Prepared) -> Answer:
         context = await self.context(request)
         context.by_graphql, context.explains = True, self.explains
-        headers: RawHeaders = [
-            (b"content-type", type_.encode()),
-            (b"x-request-id", context.request_id.encode()),
-        ]
+        lines = b"content-type: %b\r\nx-request-id: %b\r\n" % (type_.encode(), context.request_id.encode())
+        headers: RawHeaders = []
         try:
             if context.actor is None:
                 await context.product.limits.admit_anonymous(context.client.address)
@@ -82,5 +80,5 @@ class KnownRequests:
             headers += context.response_headers.raw
         if context.actor is not None:
             with suppress(SoundstageError):
-                headers += raw_rate_headers(context.admission or await take(context, 1))
-        return Answer(status, headers, orjson.dumps(body))
+                lines += rate_lines(context.admission or await take(context, 1))
+        return Answer(status, headers, orjson.dumps(body), lines)

@@ -7,23 +7,25 @@
 from __future__ import annotations
 
 from app.limits.quotas import WINDOW_SECONDS, Admission
-from app.observability.exchange import RawHeaders
+from app.observability.exchange import RawHeaders, pairs
+
+_LINES = (
+    b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: %d\r\nx-ratelimit-reset: %d\r\n"
+    b'ratelimit-policy: "%b";q=%d;w=%d\r\nratelimit: "%b";r=%d;t=%d\r\n'
+)
+
+
+def rate_lines(asked: Admission) -> bytes:
+    """For the answer to an authenticated request; with `Retry-After` where it was one too many."""
+    (_, limit, name), _, admitted, remaining, resets_at, seconds = asked
+    policy = name.encode()
+    lines = _LINES % (limit, remaining, resets_at, policy, limit, WINDOW_SECONDS, policy, remaining, seconds)
+    return lines if admitted else b"%bretry-after: %d\r\n" % (lines, seconds)
 
 
 def raw_rate_headers(asked: Admission) -> RawHeaders:
-    """For the answer to an authenticated request; with `Retry-After` where it was one too many."""
-    quota, remaining = asked.quota, b"%d" % asked.remaining
-    limit, policy = b"%d" % quota.limit, quota.policy.encode()
-    headers = [
-        (b"x-ratelimit-limit", limit),
-        (b"x-ratelimit-remaining", remaining),
-        (b"x-ratelimit-reset", b"%d" % asked.resets_at),
-        (b"ratelimit-policy", b'"%b";q=%b;w=%d' % (policy, limit, WINDOW_SECONDS)),
-        (b"ratelimit", b'"%b";r=%b;t=%d' % (policy, remaining, asked.seconds)),
-    ]
-    if not asked.admitted:
-        headers.append((b"retry-after", b"%d" % asked.seconds))
-    return headers
+    """The same as pairs of names and values."""
+    return pairs(rate_lines(asked))
 
 
 def rate_headers(asked: Admission) -> dict[str, str]:

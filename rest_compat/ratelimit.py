@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from app.core.actor import Actor
-from app.limits.counters import Metric
 from app.limits.quotas import ENTERPRISE, Admission, Quota
 from app.limits.service import too_many_requests
 from resolvers.context import Context
@@ -51,5 +50,5 @@ async def _counted(dialect: Dialect, context: Context) -> Admission:
         refused = too_many_requests(asked)
         refused.details["headers"] = rate_headers(asked)
         raise refused
-    limits.usage.record(actor.organization_id, Metric.REQUESTS)
+    limits.usage.record_request(actor.organization_id)
     return asked

@@ -25,7 +25,7 @@ from app.observability.exchange import JSON, Answer, Incoming, RawHeaders, raw
 from resolvers.context import Context
 from resolvers.node import Node
 from resolvers.nodes import node
-from resolvers.rate_headers import raw_rate_headers
+from resolvers.rate_headers import rate_lines
 from resolvers.schema import SoundstageSchema
 from rest_compat.binding import bind
 from rest_compat.conditional import etag, unchanged, version_wanted
@@ -72,6 +72,8 @@ class RestRoute:
         """Answers a request, whatever happens, in the dialect; with `refused`, where it is refused already."""
         context = await self.context(request)
         answer = await self._guarded(request, path, context, refused)
+        if context.admission is not None:
+            answer.lines = rate_lines(context.admission)
         if context.has_response_headers:
             answer.headers += context.response_headers.raw
         return answer
@@ -82,9 +84,7 @@ class RestRoute:
         context.largest_page = LARGEST_PAGE
         headers: RawHeaders = [(b"x-request-id", context.request_id.encode())]
         try:
-            admission = await admitted(self.operation, self.dialect, context)
-            if admission is not None:
-                headers += raw_rate_headers(admission)
+            context.admission = await admitted(self.operation, self.dialect, context)
             if refused is not None:
                 raise refused
             return await self._answer(request, path, context, headers)

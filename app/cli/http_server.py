@@ -108,13 +108,13 @@ def _answer_whole(cycle: RequestResponseCycle, answer: Answer) -> bool:
         return False
     if cycle.disconnected:
         return True
-    headers = [*cycle.default_headers, *answer.headers]
-    lines = b"\r\n".join([b"%b: %b" % header for header in headers])
-    if lines.count(b"\n") != len(headers) - 1:
-        return False  # a header with a line end in it, which is refused there
-    end = b"\r\n\r\n" if cycle.keep_alive else b"\r\nconnection: close\r\n\r\n"
+    head = answer.head()
+    if head is None:
+        return False
+    lines = b"".join([b"%b: %b\r\n" % header for header in cycle.default_headers])
+    end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
     cycle.response_started = cycle.response_complete = True
-    cycle.transport.write(b"".join((STATUS_LINE[answer.status], lines, end, answer.body)))
+    cycle.transport.write(b"".join((STATUS_LINE[answer.status], lines, head, end, answer.body)))
     cycle.message_event.set()
     if not cycle.keep_alive:
         cycle.transport.close()

@@ -48,6 +48,8 @@ class UsageCounters:
     def __init__(self, database: Database, clock: Clock = now) -> None:
         self.database, self.clock = database, clock
         self._sums: Counter[Key] = Counter()
+        #: Of the present month, by organization: its requests, and what they cost. They are too many for `_sums`.
+        self._requests: dict[str, list[int]] = {}
         self._new: set[Key] = set()
         self._seen: set[Key] = set()
         self._month, self._period = (0, 0), ""
@@ -58,6 +60,15 @@ class UsageCounters:
         if metric in DISTINCT:
             raise ValueError(f"{metric} is counted by who it is: use record_distinct")
         self._sums[organization_id, self._now(), metric.value] += amount
+
+    def record_request(self, organization_id: str, graphql_cost: int = 0) -> None:
+        """Counts a request of the present month, and its cost."""
+        self._now()
+        counted = self._requests.get(organization_id)
+        if counted is None:
+            counted = self._requests[organization_id] = [0, 0]
+        counted[0] += 1
+        counted[1] += graphql_cost
 
     def record_distinct(self, organization_id: str, metric: Metric, member: str) -> None:
         """Counts a member once in the present month."""
@@ -85,6 +96,7 @@ class UsageCounters:
         await asyncio.shield(self._storing)
 
     async def _store(self) -> None:
+        self._sum_requests()
         while self._sums or self._new:
             sums = {key: self._sums.pop(key) for key in sorted(self._sums)[:BATCH]}
             new = sorted(self._new)[:BATCH]
@@ -104,10 +116,19 @@ class UsageCounters:
             work.write(repository.ADD_DISTINCT, organization_id=organization_id, period=period, metric=metric, value=1)
         await work.commit()
 
+    def _sum_requests(self) -> None:
+        """Adds the requests that were counted to what is to be stored."""
+        requests, self._requests = self._requests, {}
+        for organization_id, (number, cost) in requests.items():
+            self._sums[organization_id, self._period, Metric.REQUESTS.value] += number
+            if cost:
+                self._sums[organization_id, self._period, Metric.GRAPHQL_COST.value] += cost
+
     def _now(self) -> str:
         moment = self.clock()
         month = moment.year, moment.month
         if month != self._month:
+            self._sum_requests()
             self._month, self._period = month, moment.strftime("%Y-%m")
             self._seen.clear()
         return self._period

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from app.core.actor import Actor
@@ -45,5 +46,10 @@ class Limiter(Protocol):
 
 def graphql_quota(actor: Actor) -> Quota:
     """The GraphQL budget of the actor's organization."""
-    own = (actor.requests_per_minute or ENTERPRISE) * COST_OF_A_REQUEST
-    return Quota("graphql", GRAPHQL_COST.get(actor.plan, own), policy="cost")
+    return _graphql_quota(actor.plan, actor.requests_per_minute)
+
+
+@lru_cache
+def _graphql_quota(plan: str, requests_per_minute: int | None) -> Quota:
+    own = (requests_per_minute or ENTERPRISE) * COST_OF_A_REQUEST
+    return Quota("graphql", GRAPHQL_COST.get(plan, own), policy="cost")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Set
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -34,6 +34,10 @@ class Headers:
     def __init__(self, raw: RawHeaders) -> None:
         self._raw = dict(reversed(raw))
 
+    def names(self) -> Set[bytes]:
+        """All names."""
+        return self._raw.keys()
+
     def get(self, name: str, otherwise: Any = None) -> Any:
         """One header as text."""
         found = self._raw.get(name.encode())
@@ -59,6 +63,17 @@ class Incoming:
         self.scope, self._receive, self.limit = scope, receive, limit
         self.headers = Headers(scope["headers"])
         self._body: bytes | None = None
+
+    @classmethod
+    def whole(cls, scope: Scope, headers: Headers, body: bytes) -> Incoming:
+        """A request that is here already, with its body; what follows is received as `connect` says."""
+        made = cls.__new__(cls)
+        made.scope, made._receive, made.limit, made.headers, made._body = scope, _not_yet, len(body), headers, body
+        return made
+
+    def connect(self, receive: Receive) -> None:
+        """From now on this tells whether the client has left."""
+        self._receive = receive
 
     @property
     def method(self) -> str:
@@ -114,8 +129,7 @@ class Incoming:
 
     async def gone(self) -> None:
         """Waits until the client has left; to be called once the body is read."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        await left(self._receive)
 
     def again(self) -> Receive:
         """Receives the same for another reader, what was read already included."""
@@ -133,23 +147,49 @@ class Incoming:
         return receive
 
 
+async def left(receive: Receive) -> None:
+    """Waits until the client of a request has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 class Answer:
-    """A whole answer."""
+    """A whole answer. `lines` are headers, too: as they are sent, each with its line end."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "lines", "status")
 
-    def __init__(self, status: int, headers: RawHeaders, body: bytes) -> None:
-        self.status, self.headers, self.body = status, headers, body
+    def __init__(self, status: int, headers: RawHeaders, body: bytes, lines: bytes = b"") -> None:
+        self.status, self.headers, self.body, self.lines = status, headers, body, lines
+
+    def head(self) -> bytes | None:
+        """All headers as they are sent; None where one of them holds a line end, which ASGI's servers refuse."""
+        lines = b"".join([b"%b: %b\r\n" % header for header in self.headers])
+        if lines.count(b"\n") != len(self.headers):
+            return None
+        if self.status in (204, 304):
+            return lines + self.lines
+        return b"%b%bcontent-length: %d\r\n" % (lines, self.lines, len(self.body))
 
     async def send(self, scope: Scope, send: Send) -> None:
         """Sends it: at once where the server can take a whole answer, else in ASGI's messages."""
-        if self.status not in (204, 304):
-            self.headers.append((b"content-length", b"%d" % len(self.body)))
         whole: Whole | None = scope.get(WHOLE)
         if whole is not None and whole(self):
             return
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        headers = [*self.headers, *pairs(self.lines)]
+        if self.status not in (204, 304):
+            headers.append((b"content-length", b"%d" % len(self.body)))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
+
+
+async def _not_yet() -> Message:
+    raise RuntimeError("the request is not connected: there is nothing to be received")
+
+
+def pairs(lines: bytes) -> RawHeaders:
+    """Header lines as names and values."""
+    split = (line.partition(b": ") for line in lines.split(b"\r\n") if line)
+    return [(name, value) for name, _, value in split]
 
 
 def raw(headers: dict[str, str]) -> RawHeaders:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.core.ids import new_id
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Fast = Callable[[Incoming], Awaitable[Answer | None]]
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9_.:-]{8,128}")
 REQUEST_ID = "soundstage.request_id"
+#: Set where a request was looked at and is not known.
+_LOOKED = "soundstage.looked"
 #: A route sets its name here; what has none is counted together.
 ROUTE = "soundstage.route"
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
@@ -47,50 +50,73 @@ class Requests:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
+        scope[REQUEST_ID] = request_id = scope.get(REQUEST_ID) or _request_id(scope)
+        token = REQUEST.set(request_id)
+        try:
+            with self._traced(scope):
+                await self._serve(scope, receive, send)
+        finally:
+            REQUEST.reset(token)
+
+    async def whole(self, request: Incoming) -> Answer | None:
+        """The answer to a request whose body is here; None for what is to go the ordinary way, by a call.
+
+        What is traced goes there, too.
+        """
+        if self.fast is None or self.tracer is not None:
+            return None
+        scope = request.scope
         scope[REQUEST_ID] = request_id = _request_id(scope)
         token = REQUEST.set(request_id)
         try:
-            if self.tracer is None:
-                await self._observe(scope, receive, send)
-            else:
-                with self.tracer.start_as_current_span("request") as span:
-                    await self._observe(scope, receive, send)
-                    span.update_name(f"{scope.get('method', 'WS')} {scope.get(ROUTE, 'other')}")
-                    span.set_attribute("soundstage.request_id", request_id)
+            answer = await self._answer(self.fast, request)
         finally:
             REQUEST.reset(token)
+        scope[_LOOKED] = answer is None
+        return answer
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.fast is not None and scope["type"] == "http" and _LOOKED not in scope:
+            request = Incoming(scope, receive, self.body_limit)
+            answer = await self._answer(self.fast, request)
+            if answer is not None:
+                await answer.send(scope, send)
+                return
+            receive = request.again()
+        await self._observe(scope, receive, send)
+
+    async def _answer(self, fast: Fast, request: Incoming) -> Answer | None:
+        """An answer, counted and logged; None for what is not known."""
+        began, known, status = time.perf_counter(), True, 0
+        try:
+            answer = await fast(request)
+            if answer is None:
+                known = False
+            else:
+                status = answer.status
+            return answer
+        finally:
+            if known:
+                self._note(request.scope, _method(request.scope), status, began)
+
+    @contextmanager
+    def _traced(self, scope: Scope) -> Iterator[None]:
+        if self.tracer is None:
+            yield
+            return
+        with self.tracer.start_as_current_span("request") as span:
+            yield
+            span.update_name(f"{scope.get('method', 'WS')} {scope.get(ROUTE, 'other')}")
+            span.set_attribute("soundstage.request_id", scope[REQUEST_ID])
 
     async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             with self.metrics.connections.track_inprogress():
                 await self._timed(scope, receive, send, "WS")
             return
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        if self.fast is not None:
-            again = await self._answered_fast(self.fast, scope, receive, send, method)
-            if again is None:
-                return
-            receive = again
         bounded = scope["path"].startswith(self.streamed)
-        await self._timed(scope, receive if bounded else limited(receive, scope, self.body_limit), send, method)
-
-    async def _answered_fast(
-        self, fast: Fast, scope: Scope, receive: Receive, send: Send, method: str
-    ) -> Receive | None:
-        """Answers, or gives what the ordinary way is to read from; None where it has answered."""
-        status, began, incoming = 0, time.perf_counter(), Incoming(scope, receive, self.body_limit)
-        ordinary = False
-        try:
-            answer = await fast(incoming)
-            if answer is None:
-                ordinary = True
-                return incoming.again()
-            status = answer.status
-            await answer.send(scope, send)
-        finally:
-            if not ordinary:
-                self._note(scope, method, status, began)
-        return None
+        received = receive if bounded else limited(receive, scope, self.body_limit)
+        await self._timed(scope, received, send, _method(scope))
 
     async def _timed(self, scope: Scope, receive: Receive, send: Send, method: str) -> None:
         status, began = 0, time.perf_counter()
@@ -115,6 +141,12 @@ class Requests:
         route = scope.get(ROUTE, "other")
         self.metrics.answered_one(route, method, status, None if method == "WS" else seconds)
         request_log.write(route, method, status, seconds, scope[REQUEST_ID])
+
+
+def _method(scope: Scope) -> str:
+    """The method of a request as metrics tell it."""
+    method: str = scope["method"]
+    return method if method in _METHODS else "OTHER"
 
 
 def _request_id(scope: Scope) -> str:

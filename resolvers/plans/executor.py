@@ -53,6 +53,8 @@ class PlannedExecutor(ExecutorThrowingOnIncremental):
     def run(self) -> ExecutionResult | Awaitable[ExecutionResult]:
         """The answer, at once where nothing has to be waited for."""
         root = self.plan.root
+        if self.plan.alone is not None:
+            return self._alone(self.plan.alone)
         try:
             if self.plan.serial:
                 data = self.execute_fields_serially(root.object_type, self.root_value, None, root.grouped, None)
@@ -62,6 +64,44 @@ class PlannedExecutor(ExecutorThrowingOnIncremental):
         except GraphQLError as error:
             self.collected_errors.add(error, None)
             return self._answer(None)
+
+    def _alone(self, field: PlannedField) -> ExecutionResult | Awaitable[ExecutionResult]:
+        """The answer where one field is all that is asked: nothing is started beside it, or waits for it."""
+        path = Path(None, field.key, field.parent.name)
+        try:
+            arguments = field.arguments(self.variable_values) if field.arguments is not None else {}
+            info = self._info(field, path)
+            result = field.call(self.root_value, info, arguments)
+            if is_awaitable(result):
+                return self._alone_later(field, info, path, result)
+            completed = self._completed(field, info, path, result)
+            if is_awaitable(completed):
+                return self._alone_later(field, None, path, completed)
+            return self._answer({field.key: completed})
+        except Exception as error:
+            return self._alone_failed(field, path, error)
+
+    async def _alone_later(
+        self, field: PlannedField, info: GraphQLResolveInfo[Any] | None, path: Path, awaited: Any
+    ) -> ExecutionResult:
+        """The same once a result is there; without `info` it is completed already."""
+        try:
+            completed = await awaited
+            if info is not None:
+                completed = self._completed(field, info, path, completed)
+                if is_awaitable(completed):
+                    completed = await completed
+            return self._answer({field.key: completed})
+        except Exception as error:
+            return self._alone_failed(field, path, error)
+
+    def _alone_failed(self, field: PlannedField, path: Path, error: Exception) -> ExecutionResult:
+        try:
+            self.handle_field_error(error, field.type, field.details, path)
+        except GraphQLError as reached:
+            self.collected_errors.add(reached, None)
+            return self._answer(None)
+        return self._answer({field.key: None})
 
     async def _answered(self, data: Awaitable[dict[str, Any]]) -> ExecutionResult:
         try:
@@ -113,7 +153,6 @@ class PlannedExecutor(ExecutorThrowingOnIncremental):
         return _settled(results, awaited) if awaited else results
 
     def _field(self, field: PlannedField, source: Any, path: Path) -> Any:
-        info = None
         try:
             arguments = field.arguments(self.variable_values) if field.arguments is not None else {}
             info = self._info(field, path)

@@ -45,6 +45,8 @@ class Plan:
         }
         #: The Python that completes what is free of side effects; for those who look.
         self.source = generate(selecting.all)
+        #: The one root field, where there is just one and something resolves it.
+        self.alone = self.root.fields[0] if len(self.root.fields) == 1 and self.root.attributes is None else None
         #: How often a value had to be completed again.
         self.surprises = 0
 
