@@ -6,22 +6,22 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 from app.cli.exits import CliError, Exit
-from app.observability.draining import STOPPING
-from app.observability.exchange import TEXT, WHOLE, Answer, App, Receive, Scope, Send
+from app.cli.http_protocol import Drain, Http
+from app.observability.exchange import TEXT, App
 
 #: Seconds that requests under way have to end.
 GRACE = 8
 KEEP_ALIVE = 75
+#: Uvicorn ticks ten times a second; connections that nobody uses are looked for every five seconds.
+TICKS_A_LOOK = 50
 _UNCOMPRESSED = "/ws/terminal"
 
 
@@ -93,35 +93,6 @@ class WebSockets(WebSocketsSansIOProtocol):
         return True
 
 
-class Http(HttpToolsProtocol):
-    """Takes whole answers: ASGI's two messages, each looked at header by header, cost as much as a small answer."""
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        scope: Any = cycle.scope
-        scope[WHOLE] = partial(_answer_whole, cycle)
-        super()._start_asgi_task(cycle, app)
-
-
-def _answer_whole(cycle: RequestResponseCycle, answer: Answer) -> bool:
-    """Writes an answer in one piece; False where that takes more than writing, and the messages are to be sent."""
-    if cycle.response_started or cycle.flow.write_paused or cycle.scope["method"] == "HEAD":
-        return False
-    if cycle.disconnected:
-        return True
-    head = answer.head()
-    if head is None:
-        return False
-    lines = b"".join([b"%b: %b\r\n" % header for header in cycle.default_headers])
-    end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
-    cycle.response_started = cycle.response_complete = True
-    cycle.transport.write(b"".join((STATUS_LINE[answer.status], lines, head, end, answer.body)))
-    cycle.message_event.set()
-    if not cycle.keep_alive:
-        cycle.transport.close()
-    cycle.on_response()
-    return True
-
-
 class HttpServer(uvicorn.Server):
     """Uvicorn, with signals left to us."""
 
@@ -146,6 +117,18 @@ class HttpServer(uvicorn.Server):
             )
         )
 
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_A_LOOK == 0:
+            long_ago = asyncio.get_running_loop().time() - KEEP_ALIVE
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Http) and connection.is_quiet_since(long_ago):
+                    connection.transport.close()
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        self._drain.carriers.close()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
@@ -160,19 +143,3 @@ class HttpServer(uvicorn.Server):
         self.force_exit = self.should_exit
         self.should_exit = True
         self._drain.begin()
-
-
-class Drain:
-    """Tells every request by when its streams have to end."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self._stopping = asyncio.Event()
-
-    def begin(self) -> None:
-        """The server stops."""
-        self._stopping.set()
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        scope[STOPPING] = self._stopping
-        return self._app(scope, receive, send)

@@ -1,0 +1,103 @@
+"""Runs coroutines that seldom wait, at once and without a task of their own each."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import tasks
+from collections.abc import Coroutine, Generator
+from contextvars import Context, copy_context
+from types import coroutine as as_coroutine
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Waits(Exception, Generic[T]):
+    """The coroutine waits for something; the task goes on with it, and its result is the coroutine's."""
+
+    def __init__(self, task: asyncio.Task[T]) -> None:
+        super().__init__()
+        self.task = task
+
+
+class Carriers:
+    """Starts coroutines right away, in the name of a task that takes over where one of them has to wait.
+
+    Most answers are there without waiting for anything: a task for each, the turn of the loop that it begins in, and
+    the turn that it ends in take longer than they do. Python has the same from 3.12 on (`asyncio.eager_task_factory`),
+    but makes the task all the same. Whoever makes it calls `close`.
+    """
+
+    def __init__(self) -> None:
+        self._idle: _Carrier | None = None
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What the coroutine returns. Raises what it raises, and `Waits` where it is not done at once."""
+        carrier = self._idle
+        if carrier is None or carrier.task.done():
+            carrier = self._idle = _Carrier()
+        elif tasks.current_task() is not None:  # inside another one's step: each needs its own
+            carrier = _Carrier()
+        try:
+            return carrier.run(work)
+        except Waits:
+            if carrier is self._idle:
+                self._idle = None
+            raise
+
+    def close(self) -> None:
+        """Ends the task that waits for something to take over."""
+        if self._idle is not None:
+            self._idle.task.cancel()
+            self._idle = None
+
+
+class _Carrier:
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._context: Context = copy_context()
+        self._taken: asyncio.Future[tuple[Coroutine[Any, Any, Any], Any]] = self._loop.create_future()
+        self.task: asyncio.Task[Any] = self._loop.create_task(self._carry(), context=self._context)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        loop, task = self._loop, self.task
+        tasks._enter_task(loop, task)
+        try:
+            waits_for = self._context.run(work.send, None)
+        except StopIteration as ended:
+            found: T = ended.value
+            return found
+        finally:
+            tasks._leave_task(loop, task)
+        self._taken.set_result((work, waits_for))
+        raise Waits(task)
+
+    async def _carry(self) -> Any:
+        error = None
+        try:
+            work, waits_for = await self._taken
+        except asyncio.CancelledError as cancelled:
+            if not self._taken.done() or self._taken.cancelled():
+                raise
+            (work, waits_for), error = self._taken.result(), cancelled
+        return await _rest(work, waits_for, error)
+
+
+@as_coroutine
+def _rest(work: Coroutine[Any, Any, T], waits_for: Any, error: BaseException | None) -> Generator[Any, Any, T]:
+    """Goes on with a coroutine that has begun already and waits for this, or that is to get an error instead."""
+    while True:
+        if error is None:
+            try:
+                yield waits_for
+            except GeneratorExit:
+                work.close()
+                raise
+            except BaseException as raised:
+                error = raised
+        try:
+            waits_for = work.send(None) if error is None else work.throw(error)
+        except StopIteration as ended:
+            found: T = ended.value
+            return found
+        error = None

@@ -1,0 +1,218 @@
+"""HTTP/1.1 over a connection: uvicorn's protocol, with a short way for requests that are here as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, Final
+from urllib.parse import unquote
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from app.cli.carriers import Carriers, Waits
+from app.observability.draining import STOPPING
+from app.observability.exchange import WHOLE, Answer, App, Headers, Incoming, RawHeaders, Receive, Scope, Send
+
+#: A body up to so many bytes is waited for before its request is looked at.
+LARGEST_HELD: Final = 65_536
+_METHODS = frozenset({b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"})
+#: What these ask for is uvicorn's matter, and that of its middleware for proxies.
+_ELSEWHERE = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"x-forwarded-for", b"x-forwarded-proto"})
+
+#: Answers a request whose body is here; None for what is to go the ordinary way.
+Whole = Callable[[Incoming], Coroutine[Any, Any, Answer | None]]
+
+
+class Drain:
+    """The application, with what all its connections have in common; tells requests by when streams have to end."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._stopping = asyncio.Event()
+        self.whole: Whole | None = getattr(app, "whole", None)
+        self.carriers = Carriers()
+
+    def begin(self) -> None:
+        """The server stops."""
+        self._stopping.set()
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        scope[STOPPING] = self._stopping
+        return self._app(scope, receive, send)
+
+
+class Http(HttpToolsProtocol):
+    """Answers small requests whole, in the step in which their last byte comes.
+
+    A task for each request, the messages of ASGI and the two turns of the loop that they take cost more than most
+    answers. What has to wait, what is not known and what is large goes uvicorn's way from then on.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        drain: Any = self.config.app
+        self._whole: Whole | None = drain.whole
+        self._carriers: Carriers = drain.carriers
+        #: The parts of the body of a request that is waited for; None where uvicorn has it.
+        self._held: list[bytes] | None = None
+        self._head = Headers([])
+        #: What answers the next request instead of the application.
+        self._instead: App | None = None
+        #: When the last request was answered the short way; uvicorn has its own timer for the others.
+        self._quiet_since = float("inf")
+        self._default: tuple[RawHeaders, bytes] = ([], b"")
+
+    def is_quiet_since(self, moment: float) -> bool:
+        """Whether nothing was asked since a moment of the loop's clock."""
+        return self._quiet_since < moment and (self.cycle is None or self.cycle.response_complete)
+
+    def on_headers_complete(self) -> None:
+        self._held = None
+        if self._whole is not None and (self.cycle is None or self.cycle.response_complete):
+            self._head = Headers(self.headers)
+            if self._is_small():
+                self._held = []
+                return
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._held.append(body)
+
+    def on_message_complete(self) -> None:
+        held, self._held = self._held, None
+        if held is None:
+            super().on_message_complete()
+        else:
+            self._answer(held[0] if len(held) == 1 else b"".join(held))
+
+    def _is_small(self) -> bool:
+        """Whether a request is an ordinary one with a small body."""
+        size, url = self._head.get("content-length", "0"), self.url
+        return (
+            self.parser.get_method() in _METHODS
+            and _ELSEWHERE.isdisjoint(self._head.names())
+            and size.isdigit()
+            and int(size) <= LARGEST_HELD
+            and url.startswith(b"/")
+            and not url.startswith(b"//")
+            and b"#" not in url
+            and not self.root_path
+        )
+
+    def _answer(self, body: bytes) -> None:
+        assert self._whole is not None
+        request = Incoming.whole(self._asked(), self._head, body)
+        try:
+            answer = self._carriers.run(self._whole(request))
+        except Waits as waits:
+            application: Any = self.app
+            self._instead = partial(_answer_later, waits.task, application)
+            self._go_on(body)
+            cycle: Any = self.cycle
+            request.connect(cycle.receive)
+            return
+        except Exception as error:  # a defect: uvicorn logs it, and tells so
+            self._instead = partial(_fail, error)
+            self._go_on(body)
+            return
+        if answer is None:
+            self._go_on(body)
+        elif not self._write(answer):
+            self._instead = partial(_send, answer)
+            self._go_on(body)
+
+    def _asked(self) -> Scope:
+        """The scope, with what uvicorn adds to it once the headers are there."""
+        scope: Any = self.scope
+        raw_path, _, query = self.url.partition(b"?")
+        path = raw_path.decode("ascii")
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"], scope["query_string"] = raw_path, query
+        found: Scope = scope
+        return found
+
+    def _go_on(self, body: bytes) -> None:
+        """Lets uvicorn have the request."""
+        super().on_headers_complete()
+        if body:
+            super().on_body(body)
+        super().on_message_complete()
+
+    def _write(self, answer: Answer) -> bool:
+        """Writes an answer; False where that takes more than writing."""
+        if self.flow.write_paused:
+            return False
+        keep_alive = self.parser.should_keep_alive()
+        piece = _piece(answer, self._default_lines(), keep_alive=keep_alive)
+        if piece is None:
+            return False
+        self.transport.write(piece)
+        self.server_state.total_requests += 1
+        self._quiet_since = self.loop.time()
+        if not keep_alive:
+            self.transport.close()
+        return True
+
+    def _default_lines(self) -> bytes:
+        headers = self.server_state.default_headers  # a new list each second
+        if headers is not self._default[0]:
+            self._default = (headers, _lines(headers))
+        return self._default[1]
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        scope: Any = cycle.scope
+        scope[WHOLE] = partial(_answer_whole, cycle)
+        instead: Any = self._instead or app
+        self._instead, self._quiet_since = None, float("inf")
+        super()._start_asgi_task(cycle, instead)
+
+
+async def _answer_later(
+    task: asyncio.Task[Answer | None], app: App, scope: Scope, receive: Receive, send: Send
+) -> None:
+    answer = await task
+    await (app(scope, receive, send) if answer is None else answer.send(scope, send))
+
+
+async def _fail(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    raise error
+
+
+async def _send(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    await answer.send(scope, send)
+
+
+def _answer_whole(cycle: RequestResponseCycle, answer: Answer) -> bool:
+    """Writes an answer in one piece; False where that takes more than writing, and the messages are to be sent."""
+    if cycle.response_started or cycle.flow.write_paused or cycle.scope["method"] == "HEAD":
+        return False
+    if cycle.disconnected:
+        return True
+    piece = _piece(answer, _lines(cycle.default_headers), keep_alive=cycle.keep_alive)
+    if piece is None:
+        return False
+    cycle.response_started = cycle.response_complete = True
+    cycle.transport.write(piece)
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
+
+
+def _piece(answer: Answer, default: bytes, *, keep_alive: bool) -> bytes | None:
+    """An answer as it is sent; None where a header holds a line end, which is refused elsewhere."""
+    head = answer.head()
+    if head is None:
+        return None
+    end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
+    return b"".join((STATUS_LINE[answer.status], default, head, end, answer.body))
+
+
+def _lines(headers: RawHeaders) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
