@@ -19,7 +19,6 @@ from graphql import (
     value_from_ast_untyped,
 )
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import validate_document
 from strawberry.types.execution import StreamExecutionResult
 
 from app.core.clock import rfc3339
@@ -48,15 +47,15 @@ class Spending:
 
     async def take(self, operation: Operation, sent: Mapping[str, Any]) -> GraphQLError | None:
         """Takes the cost of a known operation: the error where the budget does not cover it."""
-        return await self.spend(_known_cost(operation, sent)) if self.counts else None
+        if not self.context.by_graphql or self.context.actor is None:
+            return None
+        self.taken = self.context.admission = taken = await take(self.context, _known_cost(operation, sent))
+        return None if taken.admitted else _too_costly(taken)
 
     async def spend(self, cost: int) -> GraphQLError | None:
         """Takes a cost: the error where the budget does not cover it."""
-        self.taken = self.context.admission = await take(self.context, cost)
-        if self.taken.admitted:
-            return None
-        error = too_costly(self.taken)
-        return GraphQLError(error.message, original_error=error)
+        self.taken = self.context.admission = taken = await take(self.context, cost)
+        return None if taken.admitted else _too_costly(taken)
 
     def told(self) -> dict[str, Any] | None:
         """`extensions.cost`, once: of a subscription, with its first result."""
@@ -84,9 +83,7 @@ class Budgets(SchemaExtension):
         execution = self.execution_context
         document = execution.graphql_document
         schema: GraphQLSchema = execution.schema._schema
-        if self._spending.counts and document is not None and execution.pre_execution_errors is None:
-            # What does not fit costs 1 whatever is in it: another cost would tell which of its names exist.
-            execution.pre_execution_errors = validate_document(schema, document, execution.validation_rules)
+        # What does not fit costs 1 whatever is in it: another cost would tell which of its names exist.
         if self._spending.counts and document is not None and not execution.pre_execution_errors:
             cost = cost_of(schema, document, execution.variables or {}, execution.operation_name)
             refused = await self._spending.spend(cost)
@@ -105,6 +102,11 @@ class Budgets(SchemaExtension):
         if self._spending.taken is None:
             await self._spending.spend(1)
         return self._spending.cost()  # which Strawberry asks for twice where a stream cannot begin
+
+
+def _too_costly(taken: Admission) -> GraphQLError:
+    error = too_costly(taken)
+    return GraphQLError(error.message, original_error=error)
 
 
 def _cost(taken: Admission) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 
-from graphql import GraphQLError, OperationDefinitionNode
-from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode
+from strawberry.extensions import ParserCache, SchemaExtension
 
 from app.core.errors import InvalidRequest
+from resolvers.validation import Rule, validate_document
 
 DOCUMENTS_KEPT = 256
 #: Characters of a document that is kept; larger ones, with a Blueprint in them, would fill the memory.
@@ -29,17 +31,39 @@ class Parsed(ParserCache):
         yield
 
 
-class Validated(ValidationCache):
-    """Keeps the results of validation."""
+class _Document:
+    """A document that is found again by its text: to look at all of its nodes would take as long as to parse it."""
 
-    def __init__(self) -> None:
-        super().__init__(maxsize=DOCUMENTS_KEPT)
+    __slots__ = ("node", "text")
+
+    def __init__(self, text: str, node: DocumentNode) -> None:
+        self.text, self.node = text, node
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Document) and self.text == other.text
+
+
+@lru_cache(maxsize=DOCUMENTS_KEPT)
+def _validated(schema: GraphQLSchema, document: _Document, rules: tuple[Rule, ...]) -> list[GraphQLError]:
+    return validate_document(schema, document.node, rules)
+
+
+class Validated(SchemaExtension):
+    """Validates, and keeps the results."""
 
     def on_validate(self) -> Iterator[None]:
-        if len(self.execution_context.query or "") > LARGEST_KEPT:
-            yield
-        else:
-            yield from super().on_validate()
+        context = self.execution_context
+        text, node = context.query, context.graphql_document
+        if text is not None and node is not None and context.pre_execution_errors is None:
+            schema: GraphQLSchema = context.schema._schema
+            if len(text) <= LARGEST_KEPT:
+                context.pre_execution_errors = _validated(schema, _Document(text, node), context.validation_rules)
+            else:
+                context.pre_execution_errors = validate_document(schema, node, context.validation_rules)
+        yield
 
 
 class Named(SchemaExtension):

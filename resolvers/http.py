@@ -171,6 +171,11 @@ def refusal_of(message: str, extensions: dict[str, Any]) -> dict[str, Any]:
 def body_of(result: ExecutionResult) -> GraphQLHTTPResponse:
     """The body of an answer."""
     body: GraphQLHTTPResponse = {}
+    if not result.errors:
+        body["data"] = result.data
+        if result.extensions:
+            body["extensions"] = result.extensions
+        return body
     if result.errors:
         body["errors"] = [error.formatted for error in result.errors]
     if not _not_executed(result):
@@ -195,7 +200,7 @@ def _status(response_data: Any) -> int:
 def bearer(header: str) -> str | None:
     """The token in an `Authorization` header, None for none."""
     scheme, _, token = header.strip().partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+    return token.strip() or None if scheme == "Bearer" or scheme.lower() == "bearer" else None
 
 
 def bearer_of(request: HTTPConnection) -> str | None:

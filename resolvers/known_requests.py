@@ -35,15 +35,16 @@ class KnownRequests:
 
     async def answer(self, request: Incoming) -> Answer | None:
         """The answer; None for what is to go the ordinary way."""
-        accept = request.headers.get("accept", "")
-        if request.method != "POST" or (accept and any(form in accept for form in _STREAMS)):
+        headers, scope = request.headers, request.scope
+        accept = headers.get("accept", "")
+        if scope["method"] != "POST" or scope["query_string"] or (accept and any(form in accept for form in _STREAMS)):
             return None
-        if not request.headers.get("content-type", "").startswith("application/json") or request.scope["query_string"]:
+        if not headers.get("content-type", "").startswith("application/json"):
             return None
         try:
             body = await request.body()
         except SoundstageError as error:  # it cannot be read again
-            request.scope[ROUTE] = "graphql"
+            scope[ROUTE] = "graphql"
             return Answer(error.status, [JSON], orjson.dumps(refusal_of(error.message, error.extensions)))
         try:
             found = self._operation(orjson.loads(body))
@@ -51,7 +52,7 @@ class KnownRequests:
             return None  # what is wrong with it is told there
         if found is None:
             return None
-        request.scope[ROUTE] = "graphql"
+        scope[ROUTE] = "graphql"
         return await self._answer(request, media_type(accept), found)
 
     def _operation(self, asked: Any) -> Prepared | None:

@@ -32,18 +32,25 @@ class Carriers:
         self._idle: _Carrier | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What the coroutine returns. Raises what it raises, and `Waits` where it is not done at once."""
+        """What the coroutine returns. Raises what it raises, and `Waits` where it is not done at once.
+
+        To be called from what is no task itself, such as a callback of the loop.
+        """
         carrier = self._idle
         if carrier is None or carrier.task.done():
             carrier = self._idle = _Carrier()
-        elif tasks.current_task() is not None:  # inside another one's step: each needs its own
-            carrier = _Carrier()
+        loop, task = carrier.loop, carrier.task
+        tasks._enter_task(loop, task)
         try:
-            return carrier.run(work)
-        except Waits:
-            if carrier is self._idle:
-                self._idle = None
-            raise
+            waits_for = carrier.context.run(work.send, None)
+        except StopIteration as ended:
+            found: T = ended.value
+            return found
+        finally:
+            tasks._leave_task(loop, task)
+        self._idle = None
+        carrier.taken.set_result((work, waits_for))
+        raise Waits(task)
 
     def close(self) -> None:
         """Ends the task that waits for something to take over."""
@@ -53,33 +60,23 @@ class Carriers:
 
 
 class _Carrier:
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._context: Context = copy_context()
-        self._taken: asyncio.Future[tuple[Coroutine[Any, Any, Any], Any]] = self._loop.create_future()
-        self.task: asyncio.Task[Any] = self._loop.create_task(self._carry(), context=self._context)
+    """A task that waits for a coroutine to go on with."""
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        loop, task = self._loop, self.task
-        tasks._enter_task(loop, task)
-        try:
-            waits_for = self._context.run(work.send, None)
-        except StopIteration as ended:
-            found: T = ended.value
-            return found
-        finally:
-            tasks._leave_task(loop, task)
-        self._taken.set_result((work, waits_for))
-        raise Waits(task)
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.context: Context = copy_context()
+        #: What has begun, and what it waits for.
+        self.taken: asyncio.Future[tuple[Coroutine[Any, Any, Any], Any]] = self.loop.create_future()
+        self.task: asyncio.Task[Any] = self.loop.create_task(self._carry(), context=self.context)
 
     async def _carry(self) -> Any:
         error = None
         try:
-            work, waits_for = await self._taken
+            work, waits_for = await self.taken
         except asyncio.CancelledError as cancelled:
-            if not self._taken.done() or self._taken.cancelled():
+            if not self.taken.done() or self.taken.cancelled():
                 raise
-            (work, waits_for), error = self._taken.result(), cancelled
+            (work, waits_for), error = self.taken.result(), cancelled
         return await _rest(work, waits_for, error)
 
 

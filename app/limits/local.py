@@ -25,8 +25,10 @@ class LocalLimiter:
     async def take(self, owner: str, quota: Quota, cost: int = 1) -> Admission:
         """Takes `cost`, or nothing where less is left."""
         present, key = self.clock(), (quota.name, owner)
-        ends, used = self._windows.get(key) or (0.0, 0)
-        if ends <= present:
+        window = self._windows.get(key)
+        if window is not None and window[0] > present:
+            ends, used = window
+        else:
             ends, used = present + WINDOW_SECONDS, 0
         admitted = used + cost <= quota.limit
         if admitted and cost:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.core.ids import new_id
 from app.observability.draining import drained
-from app.observability.exchange import Answer, App, Incoming, Message, Receive, Scope, Send, too_large
+from app.observability.exchange import Answer, App, Incoming, Message, RawHeaders, Receive, Scope, Send, too_large
 from app.observability.logging import REQUEST, request_log
 from app.observability.metrics import Metrics
 
@@ -50,64 +50,59 @@ class Requests:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        scope[REQUEST_ID] = request_id = scope.get(REQUEST_ID) or _request_id(scope)
-        token = REQUEST.set(request_id)
-        try:
-            with self._traced(scope):
-                await self._serve(scope, receive, send)
-        finally:
-            REQUEST.reset(token)
-
-    async def whole(self, request: Incoming) -> Answer | None:
-        """The answer to a request whose body is here; None for what is to go the ordinary way, by a call.
-
-        What is traced goes there, too.
-        """
-        if self.fast is None or self.tracer is not None:
-            return None
-        scope = request.scope
-        scope[REQUEST_ID] = request_id = _request_id(scope)
-        token = REQUEST.set(request_id)
-        try:
-            answer = await self._answer(self.fast, request)
-        finally:
-            REQUEST.reset(token)
-        scope[_LOOKED] = answer is None
-        return answer
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.fast is not None and scope["type"] == "http" and _LOOKED not in scope:
+        if scope["type"] == "http" and self.fast is not None and _LOOKED not in scope:
             request = Incoming(scope, receive, self.body_limit)
-            answer = await self._answer(self.fast, request)
+            answer = await self.whole(request)
             if answer is not None:
                 await answer.send(scope, send)
                 return
             receive = request.again()
-        await self._observe(scope, receive, send)
-
-    async def _answer(self, fast: Fast, request: Incoming) -> Answer | None:
-        """An answer, counted and logged; None for what is not known."""
-        began, known, status = time.perf_counter(), True, 0
+        scope[REQUEST_ID] = request_id = scope.get(REQUEST_ID) or _request_id(scope["headers"])
+        token = REQUEST.set(request_id)
         try:
-            answer = await fast(request)
-            if answer is None:
-                known = False
+            if self.tracer is None:
+                await self._observe(scope, receive, send)
             else:
-                status = answer.status
-            return answer
+                with self._span(self.tracer, scope) as span:
+                    await self._observe(scope, receive, send)
+                    span.end()
         finally:
-            if known:
-                self._note(request.scope, _method(request.scope), status, began)
+            REQUEST.reset(token)
+
+    async def whole(self, request: Incoming) -> Answer | None:
+        """The answer to a request, counted and logged; None for one that is not known: it goes the ordinary way."""
+        began = time.perf_counter()
+        fast, scope = self.fast, request.scope
+        assert fast is not None
+        scope[_LOOKED], scope[REQUEST_ID] = True, (request_id := _request_id(scope["headers"]))
+        token = REQUEST.set(request_id)
+        status: int | None = 0
+        try:
+            answer = await (fast(request) if self.tracer is None else self._traced(self.tracer, fast, request))
+            status = None if answer is None else answer.status
+        finally:
+            REQUEST.reset(token)
+            if status is not None:
+                self._note(scope, _method(scope), status, began)
+        return answer
+
+    async def _traced(self, tracer: trace.Tracer, fast: Fast, request: Incoming) -> Answer | None:
+        """The same in a span, which tells nothing of what is not known."""
+        with self._span(tracer, request.scope) as span:
+            answer = await fast(request)
+            if answer is not None:
+                span.end()
+            return answer
 
     @contextmanager
-    def _traced(self, scope: Scope) -> Iterator[None]:
-        if self.tracer is None:
-            yield
-            return
-        with self.tracer.start_as_current_span("request") as span:
-            yield
-            span.update_name(f"{scope.get('method', 'WS')} {scope.get(ROUTE, 'other')}")
+    def _span(self, tracer: trace.Tracer, scope: Scope) -> Iterator[trace.Span]:
+        """A span, told to whoever collects them once it is ended."""
+        with tracer.start_as_current_span("request", end_on_exit=False) as span:
             span.set_attribute("soundstage.request_id", scope[REQUEST_ID])
+            try:
+                yield span
+            finally:
+                span.update_name(f"{scope.get('method', 'WS')} {scope.get(ROUTE, 'other')}")
 
     async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -149,9 +144,9 @@ def _method(scope: Scope) -> str:
     return method if method in _METHODS else "OTHER"
 
 
-def _request_id(scope: Scope) -> str:
+def _request_id(headers: RawHeaders) -> str:
     """The client's own id where it sent a well-formed one, else a new one."""
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name == b"x-request-id" and _WELL_FORMED.fullmatch(value):
             return str(value.decode())
     return new_id("req")

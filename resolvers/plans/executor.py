@@ -7,6 +7,7 @@ of what is started, what becomes of siblings after an error.
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, GraphQLResolveInfo
@@ -72,10 +73,10 @@ class PlannedExecutor(ExecutorThrowingOnIncremental):
             arguments = field.arguments(self.variable_values) if field.arguments is not None else {}
             info = self._info(field, path)
             result = field.call(self.root_value, info, arguments)
-            if is_awaitable(result):
+            if type(result) is CoroutineType or is_awaitable(result):
                 return self._alone_later(field, info, path, result)
             completed = self._completed(field, info, path, result)
-            if is_awaitable(completed):
+            if type(completed) is not dict and is_awaitable(completed):
                 return self._alone_later(field, None, path, completed)
             return self._answer({field.key: completed})
         except Exception as error:
@@ -89,7 +90,7 @@ class PlannedExecutor(ExecutorThrowingOnIncremental):
             completed = await awaited
             if info is not None:
                 completed = self._completed(field, info, path, completed)
-                if is_awaitable(completed):
+                if type(completed) is not dict and is_awaitable(completed):
                     completed = await completed
             return self._answer({field.key: completed})
         except Exception as error:
