@@ -35,11 +35,11 @@ class KnownRequests:
 
     async def answer(self, request: Incoming) -> Answer | None:
         """The answer; None for what is to go the ordinary way."""
-        headers, scope = request.headers, request.scope
-        accept = headers.get("accept", "")
+        headers, scope = request.headers.raw, request.scope
+        accept = headers.get(b"accept", b"").decode("latin-1")
         if scope["method"] != "POST" or scope["query_string"] or (accept and any(form in accept for form in _STREAMS)):
             return None
-        if not headers.get("content-type", "").startswith("application/json"):
+        if not headers.get(b"content-type", b"").startswith(b"application/json"):
             return None
         try:
             body = await request.body()

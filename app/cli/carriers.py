@@ -37,8 +37,11 @@ class Carriers:
         To be called from what is no task itself, such as a callback of the loop.
         """
         carrier = self._idle
-        if carrier is None or carrier.task.done():
-            carrier = self._idle = _Carrier()
+        if carrier is None or not carrier.ready or carrier.task.done():
+            # A task that has not begun cannot take over: cancelled before it begins, it would drop what it has taken.
+            if carrier is None or carrier.task.done():
+                self._idle = _Carrier()
+            raise Waits(asyncio.get_running_loop().create_task(work))
         loop, task = carrier.loop, carrier.task
         tasks._enter_task(loop, task)
         try:
@@ -48,7 +51,7 @@ class Carriers:
             return found
         finally:
             tasks._leave_task(loop, task)
-        self._idle = None
+        self._idle = _Carrier()
         carrier.taken.set_result((work, waits_for))
         raise Waits(task)
 
@@ -65,12 +68,14 @@ class _Carrier:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.context: Context = copy_context()
+        #: Whether it has begun to wait.
+        self.ready = False
         #: What has begun, and what it waits for.
         self.taken: asyncio.Future[tuple[Coroutine[Any, Any, Any], Any]] = self.loop.create_future()
         self.task: asyncio.Task[Any] = self.loop.create_task(self._carry(), context=self.context)
 
     async def _carry(self) -> Any:
-        error = None
+        self.ready, error = True, None
         try:
             work, waits_for = await self.taken
         except asyncio.CancelledError as cancelled:

@@ -14,8 +14,8 @@ from app.cli.carriers import Carriers, Waits
 from app.observability.draining import STOPPING
 from app.observability.exchange import WHOLE, Answer, App, Headers, Incoming, RawHeaders, Receive, Scope, Send
 
-#: A body up to so many bytes is waited for before its request is looked at.
-LARGEST_HELD: Final = 65_536
+#: A body whose size has fewer digits is waited for before its request is looked at: one below 10,000 bytes.
+LONGEST_NUMBER: Final = 5
 _METHODS = frozenset({b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"})
 #: What these ask for is uvicorn's matter, and that of its middleware for proxies.
 _ELSEWHERE = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"x-forwarded-for", b"x-forwarded-proto"})
@@ -67,13 +67,16 @@ class Http(HttpToolsProtocol):
         """Whether nothing was asked since a moment of the loop's clock."""
         return self._quiet_since < moment and (self.cycle is None or self.cycle.response_complete)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
     def on_headers_complete(self) -> None:
         self._held = None
-        if self._whole is not None and (self.cycle is None or self.cycle.response_complete):
-            self._head = Headers(self.headers)
-            if self._is_small():
-                self._held = []
-                return
+        self._head = Headers(self.headers)
+        if self._whole is not None and (self.cycle is None or self.cycle.response_complete) and self._is_small():
+            self._held = []
+            return
+        self.expect_100_continue = self._head.get("expect", "").lower() == "100-continue"
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -91,14 +94,15 @@ class Http(HttpToolsProtocol):
 
     def _is_small(self) -> bool:
         """Whether a request is an ordinary one with a small body."""
-        size, url = self._head.get("content-length", "0"), self.url
+        head, url = self._head.raw, self.url
+        size = head.get(b"content-length", b"0")
         return (
             self.parser.get_method() in _METHODS
-            and _ELSEWHERE.isdisjoint(self._head.names())
+            and _ELSEWHERE.isdisjoint(head)
+            and len(size) < LONGEST_NUMBER
             and size.isdigit()
-            and int(size) <= LARGEST_HELD
-            and url.startswith(b"/")
-            and not url.startswith(b"//")
+            and url[:1] == b"/"
+            and url[:2] != b"//"
             and b"#" not in url
             and not self.root_path
         )
@@ -115,7 +119,7 @@ class Http(HttpToolsProtocol):
             cycle: Any = self.cycle
             request.connect(cycle.receive)
             return
-        except Exception as error:  # a defect: uvicorn logs it, and tells so
+        except (Exception, asyncio.CancelledError) as error:  # a defect: uvicorn logs it, and tells so
             self._instead = partial(_fail, error)
             self._go_on(body)
             return
@@ -179,7 +183,7 @@ async def _answer_later(
     await (app(scope, receive, send) if answer is None else answer.send(scope, send))
 
 
-async def _fail(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+async def _fail(error: BaseException, scope: Scope, receive: Receive, send: Send) -> None:
     raise error
 
 

@@ -30,14 +30,15 @@ class LocalLimiter:
             ends, used = window
         else:
             ends, used = present + WINDOW_SECONDS, 0
-        admitted = used + cost <= quota.limit
+        limit, resets_at = quota.limit, int(ends)
+        admitted = used + cost <= limit
         if admitted and cost:
             used += cost
             self._windows[key] = (ends, used)
             if len(self._windows) > FORGET_AT:
                 self._forget(present)
-        left, resets_at = quota.limit - used, int(ends)
-        return Admission(quota, cost, admitted, max(left, 0), resets_at, max(1, int(resets_at - present) + 1))
+        seconds = int(resets_at - present) + 1 if resets_at > present else 1
+        return Admission(quota, cost, admitted, limit - used if used < limit else 0, resets_at, seconds)
 
     def _forget(self, present: float) -> None:
         """Forgets windows that are over, and, where none are, the oldest half: their owners begin anew."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping, Set
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -29,22 +30,19 @@ TEXT = "soundstage.text"
 class Headers:
     """The headers of a request by their names in lower case; of several by one name the first."""
 
-    __slots__ = ("_raw",)
+    __slots__ = ("raw",)
 
     def __init__(self, raw: RawHeaders) -> None:
-        self._raw = dict(reversed(raw))
-
-    def names(self) -> Set[bytes]:
-        """All names."""
-        return self._raw.keys()
+        #: As they came.
+        self.raw = dict(reversed(raw))
 
     def get(self, name: str, otherwise: Any = None) -> Any:
         """One header as text."""
-        found = self._raw.get(name.encode())
+        found = self.raw.get(name.encode())
         return otherwise if found is None else found.decode("latin-1")
 
     def __contains__(self, name: str) -> bool:
-        return name.encode() in self._raw
+        return name.encode() in self.raw
 
 
 class Address(NamedTuple):
@@ -57,23 +55,37 @@ class Address(NamedTuple):
 class Incoming:
     """A request, read as far as it is asked for."""
 
-    __slots__ = ("_body", "_receive", "headers", "limit", "scope")
+    __slots__ = ("_body", "_connected", "_receive", "headers", "limit", "scope")
 
     def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
-        self.scope, self._receive, self.limit = scope, receive, limit
+        self.scope, self.limit = scope, limit
         self.headers = Headers(scope["headers"])
+        self._receive: Receive = receive
         self._body: bytes | None = None
+        #: Where somebody waits for what `connect` tells.
+        self._connected: asyncio.Future[None] | None = None
 
     @classmethod
     def whole(cls, scope: Scope, headers: Headers, body: bytes) -> Incoming:
-        """A request that is here already, with its body; what follows is received as `connect` says."""
+        """A request that is here already, with its body; what follows is received as `connect` says.
+
+        Whoever answers it sets its limit.
+        """
         made = cls.__new__(cls)
-        made.scope, made._receive, made.limit, made.headers, made._body = scope, _not_yet, len(body), headers, body
+        made.scope, made.limit, made.headers, made._body = scope, len(body), headers, body
+        made._receive, made._connected = made._once_connected, None
         return made
 
     def connect(self, receive: Receive) -> None:
         """From now on this tells whether the client has left."""
         self._receive = receive
+        if self._connected is not None:
+            self._connected.set_result(None)
+
+    async def _once_connected(self) -> Message:
+        self._connected = self._connected or asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._connected)
+        return await self._receive()
 
     @property
     def method(self) -> str:
@@ -109,6 +121,8 @@ class Incoming:
         """The whole body. Raises `PayloadTooLarge`, and `InvalidRequest` where the client left before its end."""
         if self._body is None:
             self._body = await self._read()
+        elif len(self._body) > self.limit:
+            raise too_large(self.limit)
         return self._body
 
     async def _read(self) -> bytes:
@@ -180,10 +194,6 @@ class Answer:
             headers.append((b"content-length", b"%d" % len(self.body)))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
-
-
-async def _not_yet() -> Message:
-    raise RuntimeError("the request is not connected: there is nothing to be received")
 
 
 def pairs(lines: bytes) -> RawHeaders:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import accumulate
 
@@ -24,14 +25,13 @@ class _Requests(Collector):
     """Counts in dictionaries: the client's own counters look labels up under locks, which this thread need not."""
 
     def __init__(self) -> None:
-        self.counts: dict[tuple[str, str, int], int] = {}
+        self.counts: defaultdict[tuple[str, str, int], int] = defaultdict(int)
         self.times: dict[str, list[int]] = {}
         self.sums: dict[str, float] = {}
 
     def count(self, route: str, method: str, status: int, seconds: float | None) -> None:
         """One request."""
-        key = (route, method, status)
-        self.counts[key] = self.counts.get(key, 0) + 1
+        self.counts[route, method, status] += 1
         if seconds is not None:
             times = self.times.get(route)
             if times is None:

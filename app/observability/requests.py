@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.core.ids import new_id
 from app.observability.draining import drained
-from app.observability.exchange import Answer, App, Incoming, Message, RawHeaders, Receive, Scope, Send, too_large
+from app.observability.exchange import Answer, App, Headers, Incoming, Message, Receive, Scope, Send, too_large
 from app.observability.logging import REQUEST, request_log
 from app.observability.metrics import Metrics
 
@@ -57,7 +57,7 @@ class Requests:
                 await answer.send(scope, send)
                 return
             receive = request.again()
-        scope[REQUEST_ID] = request_id = scope.get(REQUEST_ID) or _request_id(scope["headers"])
+        scope[REQUEST_ID] = request_id = scope.get(REQUEST_ID) or _request_id(Headers(scope["headers"]))
         token = REQUEST.set(request_id)
         try:
             if self.tracer is None:
@@ -74,7 +74,8 @@ class Requests:
         began = time.perf_counter()
         fast, scope = self.fast, request.scope
         assert fast is not None
-        scope[_LOOKED], scope[REQUEST_ID] = True, (request_id := _request_id(scope["headers"]))
+        request.limit = self.body_limit
+        scope[_LOOKED], scope[REQUEST_ID] = True, (request_id := _request_id(request.headers))
         token = REQUEST.set(request_id)
         status: int | None = 0
         try:
@@ -144,12 +145,10 @@ def _method(scope: Scope) -> str:
     return method if method in _METHODS else "OTHER"
 
 
-def _request_id(headers: RawHeaders) -> str:
+def _request_id(headers: Headers) -> str:
     """The client's own id where it sent a well-formed one, else a new one."""
-    for name, value in headers:
-        if name == b"x-request-id" and _WELL_FORMED.fullmatch(value):
-            return str(value.decode())
-    return new_id("req")
+    sent = headers.raw.get(b"x-request-id")
+    return new_id("req") if sent is None or not _WELL_FORMED.fullmatch(sent) else sent.decode()
 
 
 def _identify(message: Message, request_id: str) -> None:

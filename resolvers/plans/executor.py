@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from resolvers.plans.plan import Plan
 
 
+_tuple = tuple.__new__
+
+
 class PlannedExecutor(ExecutorThrowingOnIncremental):
     """Runs one plan once."""
 
@@ -167,10 +170,10 @@ class PlannedExecutor(ExecutorThrowingOnIncremental):
             return None
 
     def _info(self, field: PlannedField, path: Path) -> GraphQLResolveInfo[Any]:
-        return GraphQLResolveInfo(
+        fields = (
             field.name,
             field.nodes,
-            field.type,
+            field.definition.type,
             field.parent,
             path,
             self.schema,
@@ -183,6 +186,7 @@ class PlannedExecutor(ExecutorThrowingOnIncremental):
             None,
             self.async_helpers,
         )
+        return _tuple(GraphQLResolveInfo, fields)  # without a named tuple's own constructor, which is Python
 
     def _completed(self, field: PlannedField, info: GraphQLResolveInfo[Any], path: Path, result: Any) -> Any:
         if field.complete is not None:

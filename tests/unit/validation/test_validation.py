@@ -26,31 +26,11 @@ SUITE = FETCHED / f"graphql_core-{graphql.__version__}"
 SCHEMA = build_schema()._schema
 RULES = (*specified_rules, Limits)
 #: Names in documents: put together by chance, they are wrong in all kinds of ways.
-WORDS = [
-    "organization",
-    "id",
-    "name",
-    "environments",
-    "environment",
-    "nodes",
-    "pageInfo",
-    "first",
-    "status",
-    "RUNNING",
-    "Environment",
-    "Node",
-    "Organization",
-    "__typename",
-    "__schema",
-    "createEnvironment",
-    "input",
-    "nothing",
-    "F",
-    "A",
-    "Int",
-    "String",
-    "ID",
-]
+WORDS = re.findall(
+    r"\w+",
+    """organization id name environments environment nodes pageInfo first status RUNNING Environment Node Organization
+    __typename __schema createEnvironment input nothing F A Int String ID""",
+)
 #: Beginnings of operations.
 HEADS = ["", "query A", "query A($a: ID!, $b: [Int])", "mutation B($c: String = null)", "subscription"]
 
