@@ -246,7 +246,7 @@ class Server:
     def _take_up_duties(self) -> None:
         duties = (self._keep_house(), self._keep_repositories(), self._keep_keys(), self.limits.usage.keep())
         self._duties = [asyncio.create_task(duty) for duty in duties]
-        _collect_rarely()
+        collect_rarely()
 
     def _integrations(self, vault: Vault) -> IntegrationParts:
         given = self.settings
@@ -347,7 +347,7 @@ class Server:
                 log.warning("keys.refresh_failed", error=error.message)
 
 
-def _collect_rarely() -> None:
+def collect_rarely() -> None:
     """What lives as long as the server is not looked through again; rare, large collections suit many connections.
 
     Nor is it looked through now: that takes a fifth of a second of the start, for some megabytes.

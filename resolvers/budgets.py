@@ -153,11 +153,11 @@ _COSTS_KEPT = 64
 
 def _known_cost(operation: Operation, sent: Mapping[str, Any]) -> int:
     """The same for a known operation: counted once for each size of its pages."""
-    costs: dict[Any, int] = operation.kept.setdefault("costs", {})
-    paging = operation.kept.get("paging")
-    if paging is None:
-        paging = operation.kept["paging"] = paged_by(operation.document)
-    key = tuple(_sized(sent.get(name)) for name in paging)
+    kept: tuple[list[str], dict[Any, int]] | None = operation.kept.get("costs")
+    if kept is None:
+        kept = operation.kept["costs"] = (paged_by(operation.document), {})
+    paging, costs = kept
+    key = tuple([_sized(sent.get(name)) for name in paging]) if paging else ()
     found = costs.get(key)
     if found is None:
         found = cost_of(operation.schema, operation.document, sent, operation.name)

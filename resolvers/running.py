@@ -18,12 +18,14 @@ from resolvers.plans.operation import Prepared
 
 async def run(prepared: Prepared, context: Context) -> ExecutionResult:
     """The answer to a query or mutation."""
-    context = fresh(context)
+    if context.connection_params is not None:
+        context = fresh(context)
     spending = Spending(context)
     refused = await spending.take(prepared.operation, prepared.sent)
     if refused is not None:
         return _refused(refused, spending, context)
-    return _result(await prepared.execute(context), spending, context)
+    result = prepared.begin(context)
+    return _result(result if isinstance(result, Executed) else await result, spending, context)
 
 
 async def stream(prepared: Prepared, context: Context) -> AsyncGenerator[ExecutionResult, None]:

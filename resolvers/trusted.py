@@ -33,7 +33,9 @@ class DocumentNotTrusted(Forbidden):
 
 def filled(asked: Any, store: Store) -> Any:
     """A request with the text of the document that it names. Raises `DocumentUnknown` and `DocumentMismatch`."""
-    document_id = _named(asked) if isinstance(asked, dict) else None
+    if not isinstance(asked, dict) or ("documentId" not in asked and "extensions" not in asked):
+        return asked
+    document_id = _named(asked)
     if document_id is None:
         return asked
     text, sent = store.text(document_id), asked.get("query")

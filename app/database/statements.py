@@ -28,12 +28,15 @@ class Record(SQLModel):
         return construct(type(self), {**self.__dict__, **values})
 
 
-def construct(record: type[R], values: dict[str, Any]) -> R:
-    """A record from values that the database has checked already: skips pydantic's validation (a tenth of the time)."""
+def construct(record: type[R], values: dict[str, Any], names: set[str] | None = None) -> R:
+    """A record from values that the database has checked already: skips pydantic's validation (a tenth of the time).
+
+    `names`: those of the values, where many records have them in common.
+    """
     made = record.__new__(record)
     set_attribute = object.__setattr__
     set_attribute(made, "__dict__", values)
-    set_attribute(made, "__pydantic_fields_set__", set(values))
+    set_attribute(made, "__pydantic_fields_set__", set(values) if names is None else names)
     set_attribute(made, "__pydantic_extra__", None)
     set_attribute(made, "__pydantic_private__", None)
     return made
@@ -65,10 +68,13 @@ class Compiled:
         ]
         #: Whether the statement is bound to one organization.
         self.scoped = ORGANIZATION in order
-        self.columns: list[tuple[str, Callable[[Any], Any] | None]] = [
-            (column.keyname, column.type.dialect_impl(speaks).result_processor(speaks, None))
+        columns = [
+            (str(column.keyname), column.type.dialect_impl(speaks).result_processor(speaks, None))
             for column in (compiled._result_columns or ())
         ]
+        self.names = {name for name, _ in columns}
+        #: A row as a dict of Python values.
+        self.values = _reader(columns)
 
     def arguments(self, given: Mapping[str, Any]) -> list[Any]:
         """The parameters in the order of the text; raises `NulCharacter`, and `KeyError` for one that is not given."""
@@ -81,12 +87,21 @@ class Compiled:
             arguments.append(value)
         return arguments
 
-    def values(self, row: Sequence[Any]) -> dict[str, Any]:
-        """A row as a dict of Python values."""
-        return {
-            key: convert(value) if convert is not None and value is not None else value
-            for (key, convert), value in zip(self.columns, row, strict=True)
-        }
+
+def _reader(columns: Sequence[tuple[str, Callable[[Any], Any] | None]]) -> Callable[[Sequence[Any]], dict[str, Any]]:
+    """Python that makes a dict of a row, for just these columns: a fifth of the steps of a loop over them."""
+    if not columns:
+        return lambda row: {}
+    values = [f"value_{place}" for place in range(len(columns))]
+    namespace: dict[str, Any] = {f"convert_{place}": convert for place, (_, convert) in enumerate(columns)}
+    parts = [
+        f"{name!r}: {value}" if convert is None else f"{name!r}: None if {value} is None else convert_{place}({value})"
+        for place, ((name, convert), value) in enumerate(zip(columns, values, strict=True))
+    ]
+    source = f"def read(row):\n    {', '.join(values)}, = row\n    return {{{', '.join(parts)}}}"
+    exec(compile(source, "<row>", "exec"), namespace)  # noqa: S102  # the names of our own columns, as constants
+    found: Callable[[Sequence[Any]], dict[str, Any]] = namespace["read"]
+    return found
 
 
 def _constant(key: str, value: Any) -> Any:
@@ -134,7 +149,7 @@ class Statement(Generic[R]):
     def record_from(self, compiled: Compiled, row: Sequence[Any]) -> R:
         """A row as a record; as a dict where the statement declares no record class."""
         values = compiled.values(row)
-        return construct(self.record, values) if self.is_record else values  # type: ignore[return-value]
+        return construct(self.record, values, compiled.names) if self.is_record else values  # type: ignore[return-value]
 
 
 def statement(core: ClauseElement, record: type[R]) -> Statement[R]:

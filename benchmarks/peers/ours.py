@@ -17,7 +17,7 @@ from app.database.statements import adding, change
 from app.database.unit_of_work import UnitOfWork
 from app.identity.models import Plan
 from app.identity.service import found_organization
-from app.main import Server
+from app.main import Server, collect_rarely
 from app.observability import logging
 from app.settings import Settings
 from app.site import site
@@ -83,6 +83,7 @@ async def serve(folder: Path, port: int) -> None:
         schema=schema,
         documents=DOCUMENTS,
     )
+    collect_rarely()
     http = HttpServer(app, lambda: None, message_limit=settings.body_limit)
     await http.serve(sockets=[listen("127.0.0.1", port)])
 

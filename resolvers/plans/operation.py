@@ -116,11 +116,15 @@ class Prepared(NamedTuple):
     #: What is wrong with the variables; then there is no plan.
     errors: list[GraphQLError] | None
 
-    async def execute(self, context: Any, root: Any = None) -> ExecutionResult:
-        """The answer to a query or mutation."""
+    def begin(self, context: Any, root: Any = None) -> ExecutionResult | Awaitable[ExecutionResult]:
+        """The answer to a query or mutation, at once where nothing has to be waited for."""
         if self.plan is None:
             return ExecutionResult(None, self.errors)
-        result = self.plan.run(self.variables, context, root)
+        return self.plan.run(self.variables, context, root)
+
+    async def execute(self, context: Any, root: Any = None) -> ExecutionResult:
+        """The answer to a query or mutation."""
+        result = self.begin(context, root)
         return result if isinstance(result, ExecutionResult) else await result
 
     async def subscribe(
