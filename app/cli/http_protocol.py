@@ -24,13 +24,17 @@ _ELSEWHERE = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"x-forward
 Whole = Callable[[Incoming], Coroutine[Any, Any, Answer | None]]
 
 
+async def _unknown(request: Incoming) -> None:
+    """Of an application that answers nothing whole."""
+
+
 class Drain:
     """The application, with what all its connections have in common; tells requests by when streams have to end."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._stopping = asyncio.Event()
-        self.whole: Whole | None = getattr(app, "whole", None)
+        self.whole: Whole = getattr(app, "whole", _unknown)
         self.carriers = Carriers()
 
     def begin(self) -> None:
@@ -52,11 +56,13 @@ class Http(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         drain: Any = self.config.app
-        self._whole: Whole | None = drain.whole
+        self._whole: Whole = drain.whole
         self._carriers: Carriers = drain.carriers
         #: The parts of the body of a request that is waited for; None where uvicorn has it.
         self._held: list[bytes] | None = None
         self._head = Headers([])
+        #: Whether one may be answered whole now: of many that come at once, the others wait for their turns.
+        self._may = True
         #: What answers the next request instead of the application.
         self._instead: App | None = None
         #: When the last request was answered the short way; uvicorn has its own timer for the others.
@@ -67,13 +73,17 @@ class Http(HttpToolsProtocol):
         """Whether nothing was asked since a moment of the loop's clock."""
         return self._quiet_since < moment and (self.cycle is None or self.cycle.response_complete)
 
+    def data_received(self, data: bytes) -> None:
+        self._may = True
+        super().data_received(data)
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._held = None
         self._head = Headers(self.headers)
-        if self._whole is not None and (self.cycle is None or self.cycle.response_complete) and self._is_small():
+        if self._may and (self.cycle is None or self.cycle.response_complete) and self._is_small():
             self._held = []
             return
         self.expect_100_continue = self._head.get("expect", "").lower() == "100-continue"
@@ -108,7 +118,7 @@ class Http(HttpToolsProtocol):
         )
 
     def _answer(self, body: bytes) -> None:
-        assert self._whole is not None
+        self._may = False
         request = Incoming.whole(self._asked(), self._head, body)
         try:
             answer = self._carriers.run(self._whole(request))

@@ -14,35 +14,46 @@ from app.limits.quotas import WINDOW_SECONDS, Admission, Quota
 FORGET_AT = 10_000
 
 
+class _Window:
+    """A minute of one owner's budget."""
+
+    __slots__ = ("ends", "resets_at", "used")
+
+    def __init__(self, ends: float) -> None:
+        self.ends, self.resets_at, self.used = ends, int(ends), 0
+
+
 class LocalLimiter:
     """A window begins with the first request in it. Nothing is awaited between the look and the taking."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
-        #: By budget and owner: when the window is over, and what was taken in it.
-        self._windows: dict[tuple[str, str], tuple[float, int]] = {}
+        #: By budget and owner.
+        self._windows: dict[tuple[str, str], _Window] = {}
 
     async def take(self, owner: str, quota: Quota, cost: int = 1) -> Admission:
         """Takes `cost`, or nothing where less is left."""
-        present, key = self.clock(), (quota.name, owner)
-        window = self._windows.get(key)
-        if window is not None and window[0] > present:
-            ends, used = window
-        else:
-            ends, used = present + WINDOW_SECONDS, 0
-        limit, resets_at = quota.limit, int(ends)
-        admitted = used + cost <= limit
-        if admitted and cost:
-            used += cost
-            self._windows[key] = (ends, used)
-            if len(self._windows) > FORGET_AT:
-                self._forget(present)
-        seconds = int(resets_at - present) + 1 if resets_at > present else 1
-        return Admission(quota, cost, admitted, limit - used if used < limit else 0, resets_at, seconds)
+        present = self.clock()
+        name, limit, _ = quota
+        window = self._windows.get((name, owner))
+        if window is None or window.ends <= present:
+            window = self._begin((name, owner), present)
+        used, resets_at = window.used + cost, window.resets_at
+        admitted = used <= limit
+        if admitted:
+            window.used = used
+        left, seconds = limit - window.used, int(resets_at - present) + 1
+        return Admission(quota, cost, admitted, left if left > 0 else 0, resets_at, seconds if seconds > 0 else 1)
+
+    def _begin(self, key: tuple[str, str], present: float) -> _Window:
+        if len(self._windows) >= FORGET_AT:
+            self._forget(present)
+        window = self._windows[key] = _Window(present + WINDOW_SECONDS)
+        return window
 
     def _forget(self, present: float) -> None:
         """Forgets windows that are over, and, where none are, the oldest half: their owners begin anew."""
-        self._windows = {key: window for key, window in self._windows.items() if window[0] > present}
-        if len(self._windows) > FORGET_AT:
+        self._windows = {key: window for key, window in self._windows.items() if window.ends > present}
+        if len(self._windows) >= FORGET_AT:
             kept = list(self._windows.items())[FORGET_AT // 2 :]
             self._windows = dict(kept)

@@ -50,7 +50,7 @@ class Requests:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        if scope["type"] == "http" and self.fast is not None and _LOOKED not in scope:
+        if scope["type"] == "http" and _LOOKED not in scope:
             request = Incoming(scope, receive, self.body_limit)
             answer = await self.whole(request)
             if answer is not None:
@@ -71,13 +71,13 @@ class Requests:
 
     async def whole(self, request: Incoming) -> Answer | None:
         """The answer to a request, counted and logged; None for one that is not known: it goes the ordinary way."""
-        began = time.perf_counter()
-        fast, scope = self.fast, request.scope
-        assert fast is not None
+        began, fast, scope = time.perf_counter(), self.fast, request.scope
+        if fast is None:
+            return None
         request.limit = self.body_limit
         scope[_LOOKED], scope[REQUEST_ID] = True, (request_id := _request_id(request.headers))
         token = REQUEST.set(request_id)
-        status: int | None = 0
+        status: int | None = 500
         try:
             answer = await (fast(request) if self.tracer is None else self._traced(self.tracer, fast, request))
             status = None if answer is None else answer.status
