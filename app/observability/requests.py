@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from app.core.ids import new_id
@@ -60,12 +59,7 @@ class Requests:
         scope[REQUEST_ID] = request_id = scope.get(REQUEST_ID) or _request_id(Headers(scope["headers"]))
         token = REQUEST.set(request_id)
         try:
-            if self.tracer is None:
-                await self._observe(scope, receive, send)
-            else:
-                with self._span(self.tracer, scope) as span:
-                    await self._observe(scope, receive, send)
-                    span.end()
+            await self._observe(scope, receive, send)
         finally:
             REQUEST.reset(token)
 
@@ -79,31 +73,13 @@ class Requests:
         token = REQUEST.set(request_id)
         status: int | None = 500
         try:
-            answer = await (fast(request) if self.tracer is None else self._traced(self.tracer, fast, request))
+            answer = await fast(request)
             status = None if answer is None else answer.status
         finally:
             REQUEST.reset(token)
             if status is not None:
                 self._note(scope, _method(scope), status, began)
         return answer
-
-    async def _traced(self, tracer: trace.Tracer, fast: Fast, request: Incoming) -> Answer | None:
-        """The same in a span, which tells nothing of what is not known."""
-        with self._span(tracer, request.scope) as span:
-            answer = await fast(request)
-            if answer is not None:
-                span.end()
-            return answer
-
-    @contextmanager
-    def _span(self, tracer: trace.Tracer, scope: Scope) -> Iterator[trace.Span]:
-        """A span, told to whoever collects them once it is ended."""
-        with tracer.start_as_current_span("request", end_on_exit=False) as span:
-            span.set_attribute("soundstage.request_id", scope[REQUEST_ID])
-            try:
-                yield span
-            finally:
-                span.update_name(f"{scope.get('method', 'WS')} {scope.get(ROUTE, 'other')}")
 
     async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -132,11 +108,25 @@ class Requests:
             self._note(scope, method, status, began)
 
     def _note(self, scope: Scope, method: str, status: int, began: float) -> None:
-        """Counts and logs what was answered."""
+        """Counts, logs and traces what was answered."""
         seconds = time.perf_counter() - began
         route = scope.get(ROUTE, "other")
         self.metrics.answered_one(route, method, status, None if method == "WS" else seconds)
         request_log.write(route, method, status, seconds, scope[REQUEST_ID])
+        if self.tracer is not None:
+            _trace(self.tracer, f"{method} {route}", status, seconds, scope[REQUEST_ID])
+
+
+def _trace(tracer: trace.Tracer, name: str, status: int, seconds: float, request_id: str) -> None:
+    """A span of what has just ended."""
+    from opentelemetry.trace import StatusCode
+
+    began = time.time_ns() - int(seconds * 1e9)
+    attributes = {"soundstage.request_id": request_id, "http.response.status_code": status}
+    span = tracer.start_span(name, start_time=began, attributes=attributes)
+    if not 100 <= status < 500:
+        span.set_status(StatusCode.ERROR)
+    span.end()
 
 
 def _method(scope: Scope) -> str:

@@ -47,6 +47,10 @@ async def test_a_request_becomes_a_span_named_by_its_route(tmp_path: Path, colle
 
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         await client.get("/health/live")
+        await client.get("/openapi.json")
+        await client.post("/graphql", json={"query": "{ __typename }"})
     await server.close()
 
-    assert any(b"GET GetLiveness" in body and b"soundstage.request_id" in body for body in received)
+    told = b"".join(received)
+    assert told.count(b"soundstage.request_id") == 3, "one span each, also for what was looked at twice"
+    assert all(told.count(name) == 1 for name in (b"GET GetLiveness", b"GET openapi", b"POST graphql"))
