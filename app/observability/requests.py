@@ -122,7 +122,7 @@ def _trace(tracer: trace.Tracer, name: str, status: int, seconds: float, request
     from opentelemetry.trace import StatusCode
 
     began = time.time_ns() - int(seconds * 1e9)
-    attributes = {"soundstage.request_id": request_id, "http.response.status_code": status}
+    attributes: dict[str, str | int] = {"soundstage.request_id": request_id, "http.response.status_code": status}
     span = tracer.start_span(name, start_time=began, attributes=attributes)
     if not 100 <= status < 500:
         span.set_status(StatusCode.ERROR)
