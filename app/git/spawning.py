@@ -11,6 +11,9 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
+
+import uvloop
 
 
 class Running:
@@ -56,16 +59,29 @@ class Running:
 
     async def connect(self, limit: int) -> None:
         """Makes streams of its pipes."""
-        assert self._process.stdin is not None
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         self.stdout, self.stderr = (asyncio.StreamReader(limit) for _ in range(2))
-        for stream, pipe in ((self.stdout, self._process.stdout), (self.stderr, self._process.stderr)):
-            protocol = asyncio.StreamReaderProtocol(stream)
-            reading, _ = await self._loop.connect_read_pipe(lambda protocol=protocol: protocol, pipe)  # type: ignore[misc]
+        for stream, pipe in ((self.stdout, process.stdout), (self.stderr, process.stderr)):
+            protocol, handed = asyncio.StreamReaderProtocol(stream), self._handed_over(pipe, "rb")
+            reading, _ = await self._loop.connect_read_pipe(lambda protocol=protocol: protocol, handed)  # type: ignore[misc]
             self._transports.append(reading)
         unread = asyncio.StreamReaderProtocol(asyncio.StreamReader())
-        writing, _ = await self._loop.connect_write_pipe(lambda: unread, self._process.stdin)
+        writing, _ = await self._loop.connect_write_pipe(lambda: unread, self._handed_over(process.stdin, "wb"))
         self._transports.append(writing)
         self.stdin = asyncio.StreamWriter(writing, unread, None, self._loop)
+
+    def _handed_over(self, pipe: IO[bytes], mode: str) -> IO[bytes]:
+        """A pipe as the loop is to have it, in place of this one.
+
+        uvloop closes the descriptor, and then the file, too: by then the number may be that of a file which another
+        thread has just opened. It gets a file that closes nothing. asyncio closes the file alone.
+        """
+        descriptor = os.dup(pipe.fileno())
+        pipe.close()
+        return os.fdopen(descriptor, mode, buffering=0, closefd=not isinstance(self._loop, uvloop.Loop))
 
     def _has_ended(self) -> None:
         if self._process.poll() is not None:
