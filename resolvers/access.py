@@ -14,7 +14,7 @@ from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
 from app.audit import service as audit
-from app.core.actor import Kind, Scope, needed
+from app.core.actor import Kind, Scope
 from app.policies.errors import PolicyDenied
 from app.policies.governance import Question
 from resolvers import judging
@@ -72,16 +72,12 @@ class Guard(FieldExtension):
 
     def __init__(self, access: Access | None) -> None:
         self.access = access
-        self._asked = None if access is None else (Scope(access.scope), Kind(access.kind))
-        self._needed = None if self._asked is None else needed(*self._asked)
+        self._needed = None if access is None else (Scope(access.scope), Kind(access.kind))
 
     def check(self, context: Context) -> None:
         """Raises `Unauthorized` without an actor, `Forbidden` for one that may not."""
-        if self._needed is None or self._asked is None:
-            return
-        actor = context.require_actor()
-        if not actor.has(self._needed):
-            actor.require(*self._asked)  # which tells what is missing
+        if self._needed is not None:
+            context.require_actor().require(*self._needed)
 
     def question(self, arguments: Mapping[str, Any]) -> Question:
         """What policies are asked: a field that reads has the action `<scope>.read`."""

@@ -47,15 +47,15 @@ class Spending:
 
     async def take(self, operation: Operation, sent: Mapping[str, Any]) -> GraphQLError | None:
         """Takes the cost of a known operation: the error where the budget does not cover it."""
-        if not self.context.by_graphql or self.context.actor is None:
-            return None
-        self.taken = self.context.admission = taken = await take(self.context, _known_cost(operation, sent))
-        return None if taken.admitted else _too_costly(taken)
+        return await self.spend(_known_cost(operation, sent)) if self.counts else None
 
     async def spend(self, cost: int) -> GraphQLError | None:
         """Takes a cost: the error where the budget does not cover it."""
-        self.taken = self.context.admission = taken = await take(self.context, cost)
-        return None if taken.admitted else _too_costly(taken)
+        self.taken = self.context.admission = await take(self.context, cost)
+        if self.taken.admitted:
+            return None
+        error = too_costly(self.taken)
+        return GraphQLError(error.message, original_error=error)
 
     def told(self) -> dict[str, Any] | None:
         """`extensions.cost`, once: of a subscription, with its first result."""
@@ -102,11 +102,6 @@ class Budgets(SchemaExtension):
         if self._spending.taken is None:
             await self._spending.spend(1)
         return self._spending.cost()  # which Strawberry asks for twice where a stream cannot begin
-
-
-def _too_costly(taken: Admission) -> GraphQLError:
-    error = too_costly(taken)
-    return GraphQLError(error.message, original_error=error)
 
 
 def _cost(taken: Admission) -> dict[str, Any]:

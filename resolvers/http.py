@@ -171,11 +171,6 @@ def refusal_of(message: str, extensions: dict[str, Any]) -> dict[str, Any]:
 def body_of(result: ExecutionResult) -> GraphQLHTTPResponse:
     """The body of an answer."""
     body: GraphQLHTTPResponse = {}
-    if not result.errors:
-        body["data"] = result.data
-        if result.extensions:
-            body["extensions"] = result.extensions
-        return body
     if result.errors:
         body["errors"] = [error.formatted for error in result.errors]
     if not _not_executed(result):

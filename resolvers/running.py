@@ -18,8 +18,7 @@ from resolvers.plans.operation import Prepared
 
 async def run(prepared: Prepared, context: Context) -> ExecutionResult:
     """The answer to a query or mutation."""
-    if context.connection_params is not None:
-        context = fresh(context)
+    context = fresh(context)
     spending = Spending(context)
     refused = await spending.take(prepared.operation, prepared.sent)
     if refused is not None:

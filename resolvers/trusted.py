@@ -33,9 +33,7 @@ class DocumentNotTrusted(Forbidden):
 
 def filled(asked: Any, store: Store) -> Any:
     """A request with the text of the document that it names. Raises `DocumentUnknown` and `DocumentMismatch`."""
-    if not isinstance(asked, dict) or ("documentId" not in asked and "extensions" not in asked):
-        return asked
-    document_id = _named(asked)
+    document_id = _named(asked) if isinstance(asked, dict) else None
     if document_id is None:
         return asked
     text, sent = store.text(document_id), asked.get("query")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from typing import NamedTuple
 
 from app.core.errors import Forbidden
 
@@ -110,15 +108,6 @@ AGENT_PERMISSIONS = frozenset(
 )
 
 
-class Needed(NamedTuple):
-    """What an operation takes."""
-
-    #: Of the role.
-    permission: str
-    #: One of them of the credential.
-    scopes: frozenset[str]
-
-
 @dataclass(frozen=True, slots=True)
 class Actor:
     """The holder of a credential in one organization."""
@@ -153,11 +142,8 @@ class Actor:
 
     def may(self, scope: Scope, kind: Kind) -> bool:
         """Whether role and credential both permit this kind of operation on this scope."""
-        return self.has(needed(scope, kind))
-
-    def has(self, needed: Needed) -> bool:
-        """The same for what is looked up already."""
-        return needed.permission in self.permitted and not needed.scopes.isdisjoint(self.scopes)
+        named, enough = _NEEDED[scope, kind]
+        return named in self.permitted and not enough.isdisjoint(self.scopes)
 
     def require(self, scope: Scope, kind: Kind) -> None:
         """Raises `Forbidden`, saying whether it is the role or the credential that falls short."""
@@ -177,8 +163,12 @@ def _including(scope: Scope, kind: Kind) -> set[str]:
     return {permission(scope, other) for other in stronger}
 
 
-@cache
-def needed(scope: Scope, kind: Kind) -> Needed:
-    """What a kind of operation on a scope takes."""
-    named = permission(scope, kind)
-    return Needed(named, frozenset({ALL_SCOPES, named} | _including(scope, kind)))
+#: By scope and kind: the permission that a role needs, and the scopes of which a credential needs one.
+_NEEDED = {
+    (scope, kind): (
+        permission(scope, kind),
+        frozenset({ALL_SCOPES, permission(scope, kind)} | _including(scope, kind)),
+    )
+    for scope in Scope
+    for kind in Kind
+}

@@ -36,24 +36,26 @@ class LocalLimiter:
         present = self.clock()
         name, limit, _ = quota
         window = self._windows.get((name, owner))
-        if window is None or window.ends <= present:
-            window = self._begin((name, owner), present)
+        begins = window is None or window.ends <= present
+        if window is None or begins:
+            window = _Window(present + WINDOW_SECONDS)
         used, resets_at = window.used + cost, window.resets_at
         admitted = used <= limit
-        if admitted:
+        if admitted and cost:
             window.used = used
+            if begins:
+                self._keep((name, owner), window, present)
         left, seconds = limit - window.used, int(resets_at - present) + 1
         return Admission(quota, cost, admitted, left if left > 0 else 0, resets_at, seconds if seconds > 0 else 1)
 
-    def _begin(self, key: tuple[str, str], present: float) -> _Window:
-        if len(self._windows) >= FORGET_AT:
+    def _keep(self, key: tuple[str, str], window: _Window, present: float) -> None:
+        self._windows[key] = window
+        if len(self._windows) > FORGET_AT:
             self._forget(present)
-        window = self._windows[key] = _Window(present + WINDOW_SECONDS)
-        return window
 
     def _forget(self, present: float) -> None:
         """Forgets windows that are over, and, where none are, the oldest half: their owners begin anew."""
         self._windows = {key: window for key, window in self._windows.items() if window.ends > present}
-        if len(self._windows) >= FORGET_AT:
+        if len(self._windows) > FORGET_AT:
             kept = list(self._windows.items())[FORGET_AT // 2 :]
             self._windows = dict(kept)

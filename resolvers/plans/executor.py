@@ -7,7 +7,6 @@ of what is started, what becomes of siblings after an error.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, GraphQLResolveInfo
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from resolvers.plans.plan import Plan
 
 
+#: Without a named tuple's own constructor, which is Python.
 _tuple = tuple.__new__
 
 
@@ -57,9 +57,9 @@ class PlannedExecutor(ExecutorThrowingOnIncremental):
     def run(self) -> ExecutionResult | Awaitable[ExecutionResult]:
         """The answer, at once where nothing has to be waited for."""
         root = self.plan.root
-        if self.plan.alone is not None:
-            return self._alone(self.plan.alone)
         try:
+            if self.plan.alone is not None:
+                return self._alone(self.plan.alone)
             if self.plan.serial:
                 data = self.execute_fields_serially(root.object_type, self.root_value, None, root.grouped, None)
             else:
@@ -71,41 +71,15 @@ class PlannedExecutor(ExecutorThrowingOnIncremental):
 
     def _alone(self, field: PlannedField) -> ExecutionResult | Awaitable[ExecutionResult]:
         """The answer where one field is all that is asked: nothing is started beside it, or waits for it."""
-        path = Path(None, field.key, field.parent.name)
-        try:
-            arguments = field.arguments(self.variable_values) if field.arguments is not None else {}
-            info = self._info(field, path)
-            result = field.call(self.root_value, info, arguments)
-            if type(result) is CoroutineType or is_awaitable(result):
-                return self._alone_later(field, info, path, result)
-            completed = self._completed(field, info, path, result)
-            if type(completed) is not dict and is_awaitable(completed):
-                return self._alone_later(field, None, path, completed)
-            return self._answer({field.key: completed})
-        except Exception as error:
-            return self._alone_failed(field, path, error)
+        value = self._field(field, self.root_value, Path(None, field.key, field.parent.name))
+        return self._alone_later(field.key, value) if is_awaitable(value) else self._answer({field.key: value})
 
-    async def _alone_later(
-        self, field: PlannedField, info: GraphQLResolveInfo[Any] | None, path: Path, awaited: Any
-    ) -> ExecutionResult:
-        """The same once a result is there; without `info` it is completed already."""
+    async def _alone_later(self, key: str, value: Awaitable[Any]) -> ExecutionResult:
         try:
-            completed = await awaited
-            if info is not None:
-                completed = self._completed(field, info, path, completed)
-                if type(completed) is not dict and is_awaitable(completed):
-                    completed = await completed
-            return self._answer({field.key: completed})
-        except Exception as error:
-            return self._alone_failed(field, path, error)
-
-    def _alone_failed(self, field: PlannedField, path: Path, error: Exception) -> ExecutionResult:
-        try:
-            self.handle_field_error(error, field.type, field.details, path)
-        except GraphQLError as reached:
-            self.collected_errors.add(reached, None)
+            return self._answer({key: await value})
+        except GraphQLError as error:
+            self.collected_errors.add(error, None)
             return self._answer(None)
-        return self._answer({field.key: None})
 
     async def _answered(self, data: Awaitable[dict[str, Any]]) -> ExecutionResult:
         try:
@@ -186,7 +160,7 @@ class PlannedExecutor(ExecutorThrowingOnIncremental):
             None,
             self.async_helpers,
         )
-        return _tuple(GraphQLResolveInfo, fields)  # without a named tuple's own constructor, which is Python
+        return _tuple(GraphQLResolveInfo, fields)
 
     def _completed(self, field: PlannedField, info: GraphQLResolveInfo[Any], path: Path, result: Any) -> Any:
         if field.complete is not None:
