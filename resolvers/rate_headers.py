@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from app.limits.quotas import WINDOW_SECONDS, Admission
-from app.observability.exchange import RawHeaders, pairs
+from app.observability.exchange import pairs
 
 _LINES = (
     b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: %d\r\nx-ratelimit-reset: %d\r\n"
@@ -23,11 +23,6 @@ def rate_lines(asked: Admission) -> bytes:
     return lines if admitted else b"%bretry-after: %d\r\n" % (lines, seconds)
 
 
-def raw_rate_headers(asked: Admission) -> RawHeaders:
-    """The same as pairs of names and values."""
-    return pairs(rate_lines(asked))
-
-
 def rate_headers(asked: Admission) -> dict[str, str]:
     """The same as text."""
-    return {name.decode(): value.decode() for name, value in raw_rate_headers(asked)}
+    return {name.decode(): value.decode() for name, value in pairs(rate_lines(asked))}

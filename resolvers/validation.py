@@ -55,7 +55,8 @@ class Together(Visitor):
         if found is None:
             entering, leaving = self._placed(kind)
             if entering or leaving:
-                found = EnterLeaveVisitor(self._enter(kind, entering), self._leave(kind, leaving))
+                enter = self._entering(self._functions(kind, entering, 0))
+                found = EnterLeaveVisitor(enter, self._leaving(self._functions(kind, leaving, 1)))
             else:
                 found = EnterLeaveVisitor(None, None)
             self.enter_leave_map[kind] = found
@@ -70,11 +71,12 @@ class Together(Visitor):
             found = self.places[kind] = (entering, leaving)
         return found
 
-    def _enter(self, kind: str, entering: tuple[int, ...]) -> Callable[..., None]:
+    def _functions(self, kind: str, places: tuple[int, ...], side: int) -> list[tuple[int, Any]]:
+        """What of the visitors at these places enters a kind of node, or leaves it."""
+        return [(place, self.visitors[place].get_enter_leave_for_kind(kind)[side]) for place in places]
+
+    def _entering(self, asked: list[tuple[int, Any]]) -> Callable[..., None]:
         skipping = self.skipping
-        asked: list[tuple[int, Any]] = [
-            (place, self.visitors[place].get_enter_leave_for_kind(kind).enter) for place in entering
-        ]
 
         def enter(node: Node, *args: Any) -> None:
             for place, function in asked:
@@ -85,11 +87,8 @@ class Together(Visitor):
 
         return enter
 
-    def _leave(self, kind: str, leaving: tuple[int, ...]) -> Callable[..., None]:
+    def _leaving(self, asked: list[tuple[int, Any]]) -> Callable[..., None]:
         skipping = self.skipping
-        asked: list[tuple[int, Any]] = [
-            (place, self.visitors[place].get_enter_leave_for_kind(kind).leave) for place in leaving
-        ]
 
         def leave(node: Node, *args: Any) -> None:
             for place, function in asked:

@@ -71,7 +71,12 @@ class Http(HttpToolsProtocol):
 
     def is_quiet_since(self, moment: float) -> bool:
         """Whether nothing was asked since a moment of the loop's clock."""
-        return self._quiet_since < moment and (self.cycle is None or self.cycle.response_complete)
+        return self._quiet_since < moment and self._is_free
+
+    @property
+    def _is_free(self) -> bool:
+        """Whether uvicorn has no request of this connection under way."""
+        return self.cycle is None or self.cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
         self._may = True
@@ -83,7 +88,7 @@ class Http(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._held = None
         self._head = Headers(self.headers)
-        if self._may and (self.cycle is None or self.cycle.response_complete) and self._is_small():
+        if self._may and self._is_free and self._is_small():
             self._held = []
             return
         self.expect_100_continue = self._head.get("expect", "").lower() == "100-continue"
@@ -162,7 +167,7 @@ class Http(HttpToolsProtocol):
         if self.flow.write_paused:
             return False
         keep_alive = self.parser.should_keep_alive()
-        piece = _piece(answer, self._default_lines(), keep_alive=keep_alive)
+        piece = self._piece(answer, keep_alive=keep_alive)
         if piece is None:
             return False
         self.transport.write(piece)
@@ -172,15 +177,37 @@ class Http(HttpToolsProtocol):
             self.transport.close()
         return True
 
-    def _default_lines(self) -> bytes:
+    def _write_whole(self, cycle: RequestResponseCycle, answer: Answer) -> bool:
+        """The same for a request that uvicorn has; False where the messages of ASGI are to be sent."""
+        if cycle.response_started or cycle.flow.write_paused or cycle.scope["method"] == "HEAD":
+            return False
+        if cycle.disconnected:
+            return True
+        piece = self._piece(answer, keep_alive=cycle.keep_alive)
+        if piece is None:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.transport.write(piece)
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+        return True
+
+    def _piece(self, answer: Answer, *, keep_alive: bool) -> bytes | None:
+        """An answer as it is sent; None where a header holds a line end, which is refused elsewhere."""
+        head = answer.head()
+        if head is None:
+            return None
         headers = self.server_state.default_headers  # a new list each second
         if headers is not self._default[0]:
-            self._default = (headers, _lines(headers))
-        return self._default[1]
+            self._default = (headers, b"".join([b"%b: %b\r\n" % header for header in headers]))
+        end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
+        return b"".join((STATUS_LINE[answer.status], self._default[1], head, end, answer.body))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         scope: Any = cycle.scope
-        scope[WHOLE] = partial(_answer_whole, cycle)
+        scope[WHOLE] = partial(self._write_whole, cycle)
         instead: Any = self._instead or app
         self._instead, self._quiet_since = None, float("inf")
         super()._start_asgi_task(cycle, instead)
@@ -199,34 +226,3 @@ async def _fail(error: BaseException, scope: Scope, receive: Receive, send: Send
 
 async def _send(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     await answer.send(scope, send)
-
-
-def _answer_whole(cycle: RequestResponseCycle, answer: Answer) -> bool:
-    """Writes an answer in one piece; False where that takes more than writing, and the messages are to be sent."""
-    if cycle.response_started or cycle.flow.write_paused or cycle.scope["method"] == "HEAD":
-        return False
-    if cycle.disconnected:
-        return True
-    piece = _piece(answer, _lines(cycle.default_headers), keep_alive=cycle.keep_alive)
-    if piece is None:
-        return False
-    cycle.response_started = cycle.response_complete = True
-    cycle.transport.write(piece)
-    cycle.message_event.set()
-    if not cycle.keep_alive:
-        cycle.transport.close()
-    cycle.on_response()
-    return True
-
-
-def _piece(answer: Answer, default: bytes, *, keep_alive: bool) -> bytes | None:
-    """An answer as it is sent; None where a header holds a line end, which is refused elsewhere."""
-    head = answer.head()
-    if head is None:
-        return None
-    end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
-    return b"".join((STATUS_LINE[answer.status], default, head, end, answer.body))
-
-
-def _lines(headers: RawHeaders) -> bytes:
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
