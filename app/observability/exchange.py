@@ -33,7 +33,7 @@ class Headers:
     __slots__ = ("raw",)
 
     def __init__(self, raw: RawHeaders) -> None:
-        #: As they came.
+        #: As bytes.
         self.raw = dict(reversed(raw))
 
     def get(self, name: str, otherwise: Any = None) -> Any:

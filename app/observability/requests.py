@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Fast = Callable[[Incoming], Awaitable[Answer | None]]
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9_.:-]{8,128}")
 REQUEST_ID = "soundstage.request_id"
-#: Set where a request was looked at and is not known.
+#: Set where a request was looked at already.
 _LOOKED = "soundstage.looked"
 #: A route sets its name here; what has none is counted together.
 ROUTE = "soundstage.route"

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 from random import Random
 
-import graphql
-import pytest
 from graphql import GraphQLError, parse, specified_rules, validate
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
@@ -19,10 +14,8 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from resolvers.limits import Limits
 from resolvers.schema import build_schema
 from resolvers.validation import validate_document
+from tests.support.graphql_core import FETCHED_ONLY, run_suite
 
-ROOT = Path(__file__).parents[3]
-FETCHED = ROOT / "build/graphql-core"
-SUITE = FETCHED / f"graphql_core-{graphql.__version__}"
 SCHEMA = build_schema()._schema
 RULES = (*specified_rules, Limits)
 #: Names in documents: put together by chance, they are wrong in all kinds of ways.
@@ -35,26 +28,13 @@ WORDS = re.findall(
 HEADS = ["", "query A", "query A($a: ID!, $b: [Int])", "mutation B($c: String = null)", "subscription"]
 
 
-@pytest.mark.skipif(not SUITE.is_dir(), reason="graphql-core's tests were not fetched: tools/install_test_tools.sh")
+@FETCHED_ONLY
 def test_all_of_graphql_cores_tests_of_validation_pass_in_one_walk() -> None:
-    paths = [str(ROOT), str(Path(__file__).parent), str(FETCHED / "plugins")]
-    words = ["-q", "-p", "one_walk", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/validation"]
+    passed, told = run_suite("one_walk", Path(__file__).parent, "tests/validation")
 
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *words],
-        cwd=SUITE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTEST_ADDOPTS": ""},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-
-    print(done.stdout[-3_000:])
-    assert done.returncode == 0
-    passed, walked = (re.search(text, done.stdout) for text in (r"(\d+) passed", r"walked: (\d+)"))
-    assert passed is not None
+    walked = re.search(r"walked: (\d+)", told)
+    assert passed > 500
     assert walked is not None
-    assert int(passed[1]) > 500
     assert int(walked[1]) > 500
 
 
