@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Any, Final
+from typing import Any
 from urllib.parse import unquote
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.cli.carriers import Carriers, Waits
+from app.cli.request_heads import LONGEST_NUMBER, METHODS, RequestHead
 from app.observability.draining import STOPPING
 from app.observability.exchange import WHOLE, Answer, App, Headers, Incoming, RawHeaders, Receive, Scope, Send
 
-#: A body whose size has fewer digits is waited for before its request is looked at: one below 10,000 bytes.
-LONGEST_NUMBER: Final = 5
-_METHODS = frozenset({b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"})
 #: What these ask for is uvicorn's matter, and that of its middleware for proxies.
 _ELSEWHERE = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"x-forwarded-for", b"x-forwarded-proto"})
 
@@ -63,11 +61,18 @@ class Http(HttpToolsProtocol):
         self._head = Headers([])
         #: Whether one may be answered whole now: of many that come at once, the others wait for their turns.
         self._may = True
-        #: What answers the next request instead of the application.
+        #: What answers the next request instead of the application, and the request where that waits.
         self._instead: App | None = None
+        self._waiting: Incoming | None = None
         #: When the last request was answered the short way; uvicorn has its own timer for the others.
         self._quiet_since = float("inf")
         self._default: tuple[RawHeaders, bytes] = ([], b"")
+        #: What arrived last, and whether a request begins with it: the parser has seen all of those before.
+        self._data, self._begins, self._between = b"", True, True
+        #: The head of the last request where it was answered the short way.
+        self._known: RequestHead | None = None
+        #: The scope of a request that was begun without the parser, which reads it now.
+        self._begun: Scope | None = None
 
     def is_quiet_since(self, moment: float) -> bool:
         """Whether nothing was asked since a moment of the loop's clock."""
@@ -79,8 +84,20 @@ class Http(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
-        self._may = True
+        known, begins = self._known, self._between
+        if known is not None and begins and self._is_free and (asked := known.again(data)) is not None:
+            self._unset_keepalive_if_required()
+            self._answer_again(data, *asked)
+            return
+        self._known, self._data, self._begins, self._may = None, data, begins, True
         super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._between = False
+        if self._begun is not None:
+            scope: Any = {**self._begun, "headers": self.headers, "state": self.scope["state"]}
+            self.scope, self._begun = scope, None
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
@@ -101,6 +118,7 @@ class Http(HttpToolsProtocol):
             self._held.append(body)
 
     def on_message_complete(self) -> None:
+        self._between = True
         held, self._held = self._held, None
         if held is None:
             super().on_message_complete()
@@ -112,7 +130,7 @@ class Http(HttpToolsProtocol):
         head, url = self._head.raw, self.url
         size = head.get(b"content-length", b"0")
         return (
-            self.parser.get_method() in _METHODS
+            self.parser.get_method() in METHODS
             and _ELSEWHERE.isdisjoint(head)
             and len(size) < LONGEST_NUMBER
             and size.isdigit()
@@ -124,25 +142,49 @@ class Http(HttpToolsProtocol):
 
     def _answer(self, body: bytes) -> None:
         self._may = False
-        request = Incoming.whole(self._asked(), self._head, body)
+        scope = self._asked()
+        if self._is_answered(scope, self._head, body, keep_alive=self.parser.should_keep_alive()):
+            if self._begins and not self.transport.is_closing():
+                self._known = RequestHead.of(self._data, self._head, scope)
+            return
+        super().on_headers_complete()
+        if body:
+            super().on_body(body)
+        super().on_message_complete()
+        self._connect()
+
+    def _answer_again(self, data: bytes, scope: Scope, headers: Headers, body: bytes) -> None:
+        """The same for a request that the parser has not read; it does where uvicorn is to have it."""
+        if not self._is_answered(scope, headers, body, keep_alive=True):
+            self._begun, self._may = scope, False
+            super().data_received(data)
+            self._connect()
+
+    def _connect(self) -> None:
+        """Tells a request that uvicorn has now where it learns that its client leaves."""
+        if self._waiting is not None:
+            cycle: Any = self.cycle
+            self._waiting.connect(cycle.receive)
+            self._waiting = None
+
+    def _is_answered(self, scope: Scope, headers: Headers, body: bytes, *, keep_alive: bool) -> bool:
+        """Whether a request was answered; else uvicorn is to have it, with what it answers it by."""
+        request = Incoming.whole(scope, headers, body)
         try:
             answer = self._carriers.run(self._whole(request))
         except Waits as waits:
             application: Any = self.app
-            self._instead = partial(_answer_later, waits.task, application)
-            self._go_on(body)
-            cycle: Any = self.cycle
-            request.connect(cycle.receive)
-            return
+            self._instead, self._waiting = partial(_answer_later, waits.task, application), request
+            return False
         except (Exception, asyncio.CancelledError) as error:  # a defect: uvicorn logs it, and tells so
             self._instead = partial(_fail, error)
-            self._go_on(body)
-            return
+            return False
         if answer is None:
-            self._go_on(body)
-        elif not self._write(answer):
-            self._instead = partial(_send, answer)
-            self._go_on(body)
+            return False
+        if self._is_written(answer, keep_alive=keep_alive):
+            return True
+        self._instead = partial(_send, answer)
+        return False
 
     def _asked(self) -> Scope:
         """The scope, with what uvicorn adds to it once the headers are there."""
@@ -155,18 +197,10 @@ class Http(HttpToolsProtocol):
         found: Scope = scope
         return found
 
-    def _go_on(self, body: bytes) -> None:
-        """Lets uvicorn have the request."""
-        super().on_headers_complete()
-        if body:
-            super().on_body(body)
-        super().on_message_complete()
-
-    def _write(self, answer: Answer) -> bool:
+    def _is_written(self, answer: Answer, *, keep_alive: bool) -> bool:
         """Writes an answer; False where that takes more than writing."""
         if self.flow.write_paused:
             return False
-        keep_alive = self.parser.should_keep_alive()
         piece = self._piece(answer, keep_alive=keep_alive)
         if piece is None:
             return False
