@@ -12,6 +12,7 @@ from app.agents.service import authenticate_agent
 from app.core.errors import Forbidden, SoundstageError
 from app.federation.bearers import Bearers
 from app.identity.keys import AGENT_PREFIX
+from app.identity.keys import PREFIX as KEY_PREFIX
 from app.identity.service import KnownKeys
 from app.observability.requests import REQUEST_ID
 from app.sign_in.sessions import authenticate_cookie
@@ -40,7 +41,9 @@ class Authentication:
         context = Context(self.product, connection, request_id=connection.scope.get(REQUEST_ID, ""))
         token = bearer_of(connection)
         if token is not None:
-            await self.admit(context, token)
+            context.actor = self.keys.known(token) if token.startswith(KEY_PREFIX) else None
+            if context.actor is None:
+                await self.admit(context, token)
         elif "cookie" in connection.headers and (cookie := context.cookie) is not None:
             await self._admit_cookie(context, cookie, connection)
         wanted = connection.headers.get("x-organization-id")

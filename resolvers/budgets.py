@@ -47,15 +47,15 @@ class Spending:
 
     async def take(self, operation: Operation, sent: Mapping[str, Any]) -> GraphQLError | None:
         """Takes the cost of a known operation: the error where the budget does not cover it."""
-        return await self.spend(_known_cost(operation, sent)) if self.counts else None
+        if not self.counts:
+            return None
+        self.taken = self.context.admission = await take(self.context, _known_cost(operation, sent))
+        return None if self.taken.admitted else _refusal(self.taken)
 
     async def spend(self, cost: int) -> GraphQLError | None:
         """Takes a cost: the error where the budget does not cover it."""
         self.taken = self.context.admission = await take(self.context, cost)
-        if self.taken.admitted:
-            return None
-        error = too_costly(self.taken)
-        return GraphQLError(error.message, original_error=error)
+        return None if self.taken.admitted else _refusal(self.taken)
 
     def told(self) -> dict[str, Any] | None:
         """`extensions.cost`, once: of a subscription, with its first result."""
@@ -67,6 +67,11 @@ class Spending:
     def cost(self) -> dict[str, Any]:
         """`extensions.cost`, as often as it is asked for; nothing where nothing was taken."""
         return {} if self.taken is None else {"cost": _cost(self.taken)}
+
+
+def _refusal(taken: Admission) -> GraphQLError:
+    error = too_costly(taken)
+    return GraphQLError(error.message, original_error=error)
 
 
 class Budgets(SchemaExtension):

@@ -41,8 +41,9 @@ class KnownRequests:
             return None
         if not headers.get(b"content-type", b"").startswith(b"application/json"):
             return None
+        body = request.here()
         try:
-            body = await request.body()
+            body = await request.body() if body is None else body
         except SoundstageError as error:  # it cannot be read again
             scope[ROUTE] = "graphql"
             return Answer(error.status, [JSON], orjson.dumps(refusal_of(error.message, error.extensions)))

@@ -33,7 +33,8 @@ class DocumentNotTrusted(Forbidden):
 
 def filled(asked: Any, store: Store) -> Any:
     """A request with the text of the document that it names. Raises `DocumentUnknown` and `DocumentMismatch`."""
-    document_id = _named(asked) if isinstance(asked, dict) else None
+    names_one = isinstance(asked, dict) and ("documentId" in asked or "extensions" in asked)
+    document_id = _named(asked) if names_one else None
     if document_id is None:
         return asked
     text, sent = store.text(document_id), asked.get("query")

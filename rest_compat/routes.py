@@ -106,7 +106,8 @@ class RestRoute:
         return _json(self.dialect.failure(error, Answered(request_id)), error.status, headers)
 
     async def _answer(self, request: Incoming, path: dict[str, str], context: Context, headers: RawHeaders) -> Answer:
-        body = await request.body()
+        body = request.here()
+        body = await request.body() if body is None else body
         key = request.headers.get("idempotency-key")
         changing = self.operation.is_mutation and self.operation.method in ("POST", "PUT", "PATCH")
         if key is None or not changing or context.actor is None:

@@ -25,12 +25,14 @@ class RequestHead:
     is not one whole request, is left to the parser.
     """
 
-    __slots__ = ("_after", "_before", "_headers", "_number", "_scope")
+    __slots__ = ("_after", "_before", "_headers", "_line", "_number", "_scope")
 
     def __init__(self, before: bytes, number: bytes, after: bytes, headers: Headers, scope: Scope) -> None:
         #: The lines up to the number of `Content-Length`, it, and what follows it: nothing where there is none.
         self._before, self._number, self._after = before, number, after
         self._headers = headers
+        #: The last request line; the scope tells what it says.
+        self._line = b""
         self._scope = {name: value for name, value in scope.items() if name in _STAY}
 
     @classmethod
@@ -39,7 +41,7 @@ class RequestHead:
         start, end = data.find(b"\r\n"), data.find(b"\r\n\r\n") + 4
         head, size = data[start:end], headers.raw.get(b"content-length")
         one_a_line = head.count(b"\n") == len(scope["headers"]) + 2
-        if not one_a_line or _REQUEST_LINE.fullmatch(data, 0, start) is None:
+        if not one_a_line:
             return None
         if size is None:
             made = cls(head, b"", b"", headers, scope)
@@ -64,13 +66,21 @@ class RequestHead:
             start = number_ends + len(self._after)
         if len(data) != start + int(number):
             return None
-        asked = _REQUEST_LINE.fullmatch(data, 0, line_ends)
-        if asked is None:
+        line = data[:line_ends]
+        if line != self._line and not self._is_read(line):
             return None
         scope = self._scope.copy()
-        method, scope["raw_path"], scope["query_string"] = asked.groups(b"")
-        scope["method"], scope["path"] = METHODS[method], scope["raw_path"].decode()
         if self._after and number != self._number:
             scope["headers"] = [(n, number if n == b"content-length" else v) for n, v in scope["headers"]]
             headers = Headers(scope["headers"])
         return scope, headers, data[start:]
+
+    def _is_read(self, line: bytes) -> bool:
+        """Puts what a request line says into the scope; not where the line is none of the simple ones."""
+        asked = _REQUEST_LINE.fullmatch(line)
+        if asked is None:
+            return False
+        scope, self._line = self._scope, line
+        method, scope["raw_path"], scope["query_string"] = asked.groups(b"")
+        scope["method"], scope["path"] = METHODS[method], scope["raw_path"].decode()
+        return True

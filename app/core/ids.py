@@ -52,7 +52,7 @@ def new_id(prefix: str) -> str:
 
 def _written(number: int, bits: int) -> str:
     """A number of so many bits, ten at a time."""
-    return "".join(_PAIRS[number >> shift & 1023] for shift in range(bits - 10, -1, -10))
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(bits - 10, -1, -10)])
 
 
 def _random(size: int) -> int:

@@ -65,22 +65,31 @@ class KnownKeys:
         #: By the SHA-256 of a key: its actor, and until when nothing has to be looked at or noted.
         self._known: dict[bytes, tuple[Actor, datetime]] = {}
 
-    async def actor(self, bearer: str) -> Actor:
-        """The actor behind a bearer token. Raises `Unauthorized`."""
-        version, moment = self.database.version(), self.clock()
+    def known(self, bearer: str) -> Actor | None:
+        """The actor behind a bearer token that was found before; None where it has to be read."""
+        version = self.database.version()
         if version is None or version != self._version or len(self._known) >= MOST_KNOWN:
             self._version, self._known = version, {}
-        digest = hashlib.sha256(bearer.encode()).digest()
-        found = self._known.get(digest)
-        if found is not None and moment < found[1]:
-            return found[0]
+        found = self._known.get(_digest(bearer))
+        return found[0] if found is not None and self.clock() < found[1] else None
+
+    async def actor(self, bearer: str) -> Actor:
+        """The actor behind a bearer token. Raises `Unauthorized`."""
+        found = self.known(bearer)
+        if found is not None:
+            return found
+        version = self._version
         credential = await _credential(self.database, bearer, self.clock)
         actor = actor_of(credential)
         # A version that was read before the row can only be too old: then the row is read once more.
         if version is not None and version == self._version and credential.last_used_at is not None:
             noted = credential.last_used_at + LAST_USED_EVERY
-            self._known[digest] = (actor, min(noted, credential.expires_at or noted))
+            self._known[_digest(bearer)] = (actor, min(noted, credential.expires_at or noted))
         return actor
+
+
+def _digest(bearer: str) -> bytes:
+    return hashlib.sha256(bearer.encode()).digest()
 
 
 def actor_of(

@@ -117,6 +117,11 @@ class Incoming:
         raw: bytes = self.scope["query_string"]
         return parse_qsl(raw.decode("latin-1"), keep_blank_values=True) if raw else []
 
+    def here(self) -> bytes | None:
+        """The whole body where it does not have to be waited for, or refused."""
+        body = self._body
+        return body if body is not None and len(body) <= self.limit else None
+
     async def body(self) -> bytes:
         """The whole body. Raises `PayloadTooLarge`, and `InvalidRequest` where the client left before its end."""
         if self._body is None:

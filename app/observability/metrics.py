@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Iterator
 from itertools import accumulate
 
@@ -21,36 +20,47 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
+class _Answers:
+    """Of one route, method and status: how many, and how many of them took how long."""
+
+    __slots__ = ("number", "seconds", "times")
+
+    def __init__(self) -> None:
+        self.number, self.seconds, self.times = 0, 0.0, [0] * (len(_BUCKETS) + 1)
+
+
 class _Requests(Collector):
     """Counts in dictionaries: the client's own counters look labels up under locks, which this thread need not."""
 
     def __init__(self) -> None:
-        self.counts: defaultdict[tuple[str, str, int], int] = defaultdict(int)
-        self.times: dict[str, list[int]] = {}
-        self.sums: dict[str, float] = {}
+        self.counts: dict[tuple[str, str, int], _Answers] = {}
 
     def count(self, route: str, method: str, status: int, seconds: float | None) -> None:
         """One request."""
-        self.counts[route, method, status] += 1
+        counted = self.counts.get((route, method, status))
+        if counted is None:
+            counted = self.counts[route, method, status] = _Answers()
+        counted.number += 1
         if seconds is not None:
-            times = self.times.get(route)
-            if times is None:
-                times = self.times[route] = [0] * (len(_BUCKETS) + 1)
-                self.sums[route] = 0.0
-            times[bisect_left(_BUCKETS, seconds)] += 1
-            self.sums[route] += seconds
+            counted.seconds += seconds
+            counted.times[bisect_left(_BUCKETS, seconds)] += 1
 
     def collect(self) -> Iterator[Metric]:
         """As the exposition format wants them."""
         labels = ("route", "method", "status")
         requests = CounterMetricFamily("soundstage_requests", "Requests by route and status.", labels=labels)
-        for (route, method, status), number in list(self.counts.items()):
-            requests.add_metric((route, method, str(status)), number)
+        by_route: dict[str, list[_Answers]] = {}
+        for (route, method, status), counted in list(self.counts.items()):
+            requests.add_metric((route, method, str(status)), counted.number)
+            if any(counted.times):
+                by_route.setdefault(route, []).append(counted)
         yield requests
         seconds = HistogramMetricFamily("soundstage_request_seconds", "Time to answer, by route.", labels=("route",))
-        for route, times in list(self.times.items()):
-            ends = [*(repr(end) for end in _BUCKETS), "+Inf"]
-            seconds.add_metric((route,), list(zip(ends, accumulate(times), strict=True)), self.sums[route])
+        ends = [*(repr(end) for end in _BUCKETS), "+Inf"]
+        for route, answers in by_route.items():
+            times = [sum(column) for column in zip(*(each.times for each in answers), strict=True)]
+            took = sum(each.seconds for each in answers)
+            seconds.add_metric((route,), list(zip(ends, accumulate(times), strict=True)), took)
         yield seconds
 
 
@@ -78,7 +88,7 @@ class Metrics:
     @property
     def answered(self) -> int:
         """Requests that were answered since the start."""
-        return sum(self._requests.counts.values())
+        return sum(each.number for each in self._requests.counts.values())
 
     def answered_one(self, route: str, method: str, status: int, seconds: float | None) -> None:
         """Counts a request, and how long it took unless it was a stream."""

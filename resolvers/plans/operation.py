@@ -71,7 +71,9 @@ class Operation:
 
     def plan(self, variables: VariableValues) -> Plan:
         """The plan for these values of the conditions. Raises `Unsupported`."""
-        key: tuple[Any, ...] = tuple(variables.coerced.get(name) for name in self.conditions)
+        key: tuple[Any, ...] = (
+            tuple([variables.coerced.get(name) for name in self.conditions]) if self.conditions else ()
+        )
         plan = self._variants.get(key)
         if plan is None:
             plan = self._planned(key)
