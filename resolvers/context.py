@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
@@ -24,6 +24,7 @@ from app.billing.service import Billing
 from app.core.actor import Actor
 from app.core.errors import SoundstageError, Unauthorized
 from app.core.ids import new_id
+from app.core.lazy import lazy
 from app.database.unit_of_work import UnitOfWork
 from app.database_console.service import DatabaseConsole
 from app.environments.models import Environment, UnitRecord
@@ -102,17 +103,17 @@ class Context:
         self.product, self.connection, self.actor = product, connection, actor
         self.request_id = request_id or new_id("req")
 
-    @cached_property
+    @lazy
     def before_commit(self) -> list[Callable[[str], None]]:
         """Called with the id of what a mutation returns, before its commit: adds to the same transaction."""
         return []
 
-    @cached_property
+    @lazy
     def audit_details(self) -> dict[str, Any]:
         """What the audit event of this mutation tells beside its action; no secrets."""
         return {}
 
-    @cached_property
+    @lazy
     def client(self) -> Client:
         """From where the request comes."""
         if (connection := self.connection) is None:
@@ -138,7 +139,7 @@ class Context:
             return connection.gone
         return partial(left, connection.receive) if isinstance(connection, Request) else None
 
-    @cached_property
+    @lazy
     def response_headers(self) -> MutableHeaders:
         """Headers for the answer, beside those that every answer has: cookies, limits."""
         return MutableHeaders()
@@ -168,17 +169,17 @@ class Context:
         made.__dict__.update({name: self.__dict__[name] for name in _STAYS if name in self.__dict__})
         return made
 
-    @cached_property
+    @lazy
     def work(self) -> UnitOfWork:
         """The unit of work, bound to the actor's organization."""
         return UnitOfWork(self.product.database, self.require_actor().organization_id)
 
-    @cached_property
+    @lazy
     def environments(self) -> Environments:
         """The actor's environments."""
         return Environments(self.work, self.require_actor(), self.product.environments)
 
-    @cached_property
+    @lazy
     def chats(self) -> Chats:
         """The actor's own chats."""
         return Chats(self.work, self.require_actor(), self.product.assistant, self.request_id)
@@ -188,32 +189,32 @@ class Context:
         """Short questions to a model."""
         return Completing(self.chats)
 
-    @cached_property
+    @lazy
     def chat_messages(self) -> DataLoader[str, list[ChatMessage]]:
         """The messages of many chats with one statement."""
         return DataLoader(load_fn=lambda ids: self.chats.messages(ids))
 
-    @cached_property
+    @lazy
     def skills(self) -> Skills:
         """The skills of the organization's workspaces."""
         return Skills(self.work, self.require_actor())
 
-    @cached_property
+    @lazy
     def tasks(self) -> Tasks:
         """The tasks of the organization's sessions."""
         return Tasks(self.work, self.require_actor())
 
-    @cached_property
+    @lazy
     def workspaces(self) -> Workspaces:
         """The organization's workspaces."""
         return Workspaces(self.work, self.require_actor(), self.product.workspaces)
 
-    @cached_property
+    @lazy
     def sessions(self) -> Sessions:
         """The organization's sessions."""
         return Sessions(self.work, self.require_actor(), self.product.workspaces)
 
-    @cached_property
+    @lazy
     def services(self) -> Services:
         """The services of the organization's sessions."""
         parts = RuntimeParts(self.product.workspaces, self.product.environments)
@@ -229,62 +230,62 @@ class Context:
         """Services from code hosts and from Docker Hub."""
         return Imports(self.services, self.code_hosts)
 
-    @cached_property
+    @lazy
     def session_environments(self) -> DataLoader[str, Environment | None]:
         """The environments of many sessions with one statement."""
         return DataLoader(load_fn=lambda ids: self.runtimes.of_sessions(ids))
 
-    @cached_property
+    @lazy
     def database_console(self) -> DatabaseConsole:
         """The databases of the organization's sessions."""
         return DatabaseConsole(self.work, self.require_actor(), self.product.database_console)
 
-    @cached_property
+    @lazy
     def pull_requests(self) -> PullRequests:
         """The pull requests of the organization's workspaces."""
         return PullRequests(self.work, self.require_actor(), self.product.workspaces)
 
-    @cached_property
+    @lazy
     def reviews(self) -> Reviews:
         """The reviews of pull requests."""
         return Reviews(self.work, self.require_actor(), self.product.workspaces)
 
-    @cached_property
+    @lazy
     def files(self) -> Files:
         """The files of the organization's sessions."""
         return Files(self.work, self.require_actor(), self.product.workspaces)
 
-    @cached_property
+    @lazy
     def uploads(self) -> Uploads:
         """The uploads into the organization's sessions."""
         return Uploads(self.work, self.require_actor(), self.product.uploads)
 
-    @cached_property
+    @lazy
     def version_control(self) -> VersionControl:
         """The version control of the organization's sessions."""
         return VersionControl(self.work, self.require_actor(), self.product.workspaces)
 
-    @cached_property
+    @lazy
     def terminals(self) -> Terminals:
         """The organization's terminals."""
         return Terminals(self.work, self.require_actor(), self.product.terminals)
 
-    @cached_property
+    @lazy
     def language_servers(self) -> LanguageServers:
         """The language servers of the organization's sessions."""
         return LanguageServers(self.work, self.require_actor(), self.product.language_servers)
 
-    @cached_property
+    @lazy
     def agents(self) -> Agents:
         """The organization's agents."""
         return Agents(self.work, self.require_actor())
 
-    @cached_property
+    @lazy
     def policies(self) -> Policies:
         """The organization's policies."""
         return Policies(self.work, self.require_actor())
 
-    @cached_property
+    @lazy
     def approvals(self) -> Approvals:
         """What people have to approve."""
         return Approvals(self.work, self.require_actor(), self.product.policies.wakeups)
@@ -295,12 +296,12 @@ class Context:
         own = UnitOfWork(self.product.database, actor.organization_id)
         return Governance(work or own, actor, self.product.policies)
 
-    @cached_property
+    @lazy
     def identity(self) -> Identity:
         """The actor and its organization."""
         return Identity(self.work, self.require_actor())
 
-    @cached_property
+    @lazy
     def members(self) -> Members:
         """The people of the actor's organization."""
         return Members(self.work, self.require_actor())
@@ -316,47 +317,47 @@ class Context:
         work = UnitOfWork(self.product.database, None) if self.work.organization_id else self.work
         return OwnAccount(work, self.require_actor(), self.product.sign_in, self.client.address)
 
-    @cached_property
+    @lazy
     def federation(self) -> Federation:
         """The organization's federated providers."""
         return Federation(self.work, self.require_actor(), self.product.federation)
 
-    @cached_property
+    @lazy
     def audit(self) -> Audit:
         """The organization's audit log."""
         return Audit(self.work, self.require_actor(), self.product.audit)
 
-    @cached_property
+    @lazy
     def proofs(self) -> Proofs:
         """Proofs over the organization's audit log."""
         return Proofs(self.work, self.require_actor().organization_id)
 
-    @cached_property
+    @lazy
     def own_organization(self) -> OwnOrganization:
         """The actor's organization and its settings."""
         return OwnOrganization(self.work, self.require_actor(), self.product.environments.vault)
 
-    @cached_property
+    @lazy
     def billing(self) -> Billing:
         """The organization's plan."""
         return Billing(self.work, self.require_actor(), self.product.billing)
 
-    @cached_property
+    @lazy
     def code_hosts(self) -> Connections:
         """The organization's connections to code hosts."""
         return Connections(self.work, self.require_actor(), self.product.integrations)
 
-    @cached_property
+    @lazy
     def automations(self) -> Automations:
         """The automations of the organization's workspaces."""
         return Automations(self.work, self.require_actor(), self.product.automations)
 
-    @cached_property
+    @lazy
     def automation_lines(self) -> DataLoader[str, list[RunLine]]:
         """What many runs tell, with one statement."""
         return DataLoader(load_fn=lambda ids: self.automations.lines(ids))
 
-    @cached_property
+    @lazy
     def webhooks(self) -> Webhooks:
         """The organization's webhook integrations."""
         return Webhooks(self.work, self.require_actor(), self.product.webhooks)
@@ -370,17 +371,17 @@ class Context:
         """The installation as a whole."""
         return Administration(self.product.database)
 
-    @cached_property
+    @lazy
     def second_factors(self) -> DataLoader[str, bool]:
         """Of many members whether they have a second factor, with one statement."""
         return DataLoader(load_fn=lambda ids: self.own_organization.second_factors(ids))
 
-    @cached_property
+    @lazy
     def audit_personal(self) -> DataLoader[str, AuditPersonal | None]:
         """The personal data of many events with one statement."""
         return DataLoader(load_fn=lambda ids: self.audit.personal(ids))
 
-    @cached_property
+    @lazy
     def sso(self) -> SingleSignOn:
         """Single sign-on of the actor's organization."""
         return SingleSignOn(self.work, self.require_actor(), self.product.sso)
@@ -393,7 +394,7 @@ class Context:
             unbound = UnitOfWork(self.product.database, None)
         return SignOn(unbound, self.product.sso, self.client, self.request_id)
 
-    @cached_property
+    @lazy
     def units(self) -> DataLoader[str, list[UnitRecord]]:
         """The units of many environments with one statement."""
         return DataLoader(load_fn=lambda ids: self.environments.units(ids))

@@ -33,7 +33,7 @@ def construct(record: type[R], values: dict[str, Any], names: set[str] | None = 
 
     `names`: those of the values, where many records have them in common.
     """
-    made = record.__new__(record)
+    made = object.__new__(record)  # what SQLModel's sets is set here
     set_attribute = object.__setattr__
     set_attribute(made, "__dict__", values)
     set_attribute(made, "__pydantic_fields_set__", set(values) if names is None else names)

@@ -21,8 +21,8 @@ from app.main import Server, collect_rarely
 from app.observability import logging
 from app.settings import Settings
 from app.site import site
-from benchmarks.peers.items import BY_ID, ITEMS, Item, Owner
-from benchmarks.peers.rows import STORED, StoredItemTable, values
+from benchmarks.peers.items import BY_ID, ITEMS, Item
+from benchmarks.peers.rows import STORED, StoredItemTable, item_of, values
 from benchmarks.peers.ticks import Tick, made
 from resolvers.access import Access, query, subscription
 from resolvers.context import Context
@@ -47,11 +47,7 @@ class Query:
     @query("One item, from the database.", READ)
     async def stored(self, info: Info[Context, None], id: Id) -> Item | None:
         found = await info.context.work.one(STORED, id=id)
-        if found is None:
-            return None
-        owner = Owner(id=strawberry.ID(found.owner_id), name=found.owner_name, email=found.owner_email)
-        fields = {name: getattr(found, name) for name in Item.__dataclass_fields__ if name != "owner"}
-        return Item(**fields, owner=owner)
+        return item_of(found) if found is not None else None
 
 
 @strawberry.type(description="What is watched.")

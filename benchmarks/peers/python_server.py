@@ -13,8 +13,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 
-from benchmarks.peers.items import BY_ID, ITEMS, Item, Owner
-from benchmarks.peers.rows import StoredItemTable
+from benchmarks.peers.items import BY_ID, ITEMS, Item
+from benchmarks.peers.rows import StoredItemTable, item_of
 from benchmarks.peers.ticks import Hub, Tick
 
 CACHE = 128
@@ -30,12 +30,6 @@ def sessions(folder: Path) -> Any:
     engine = create_async_engine(f"sqlite+aiosqlite:///{folder}/soundstage.db")
     make_durable(engine)
     return async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
-
-
-def item_of(row: Any) -> Item:
-    """A row as GraphQL shows it."""
-    fields = {name: getattr(row, name) for name in Item.__dataclass_fields__ if name != "owner"}
-    return Item(**fields, owner=Owner(id=row.owner_id, name=row.owner_name, email=row.owner_email))
 
 
 def strawberry_app(folder: Path) -> Any:

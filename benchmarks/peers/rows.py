@@ -8,6 +8,7 @@ from sqlalchemy import bindparam
 from sqlmodel import Field, SQLModel
 
 from app.database.statements import Record, readable, statement, table
+from benchmarks.peers.items import Item, Owner
 
 
 class StoredItem(Record):
@@ -37,6 +38,23 @@ class StoredItemTable(StoredItem, table=True):
 
 STORED = statement(readable(StoredItemTable).where(table(StoredItemTable).c.id == bindparam("id")), StoredItem)
 METADATA = SQLModel.metadata
+
+
+def item_of(row: Any) -> Item:
+    """A row as the API shows it."""
+    return Item(
+        id=row.id,
+        name=row.name,
+        slug=row.slug,
+        status=row.status,
+        region=row.region,
+        cpu=row.cpu,
+        memory_mb=row.memory_mb,
+        disk_gb=row.disk_gb,
+        created_at=row.created_at,
+        active=row.active,
+        owner=Owner(id=row.owner_id, name=row.owner_name, email=row.owner_email),
+    )
 
 
 def values(item: Any, organization_id: str) -> dict[str, Any]:
