@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import suppress
-from pathlib import Path
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,12 +27,8 @@ from app.automations.service import forget_old as forget_old_runs
 from app.billing.configuration import billing_parts
 from app.billing.webhooks import forget_old as forget_old_billing
 from app.core.errors import SoundstageError
-from app.core.ids import new_id
 from app.core.streams import Wakeups
 from app.core.vault import Vault
-from app.database.changes import Database
-from app.database.migrate import migrate_postgres, migrate_sqlite
-from app.database.sqlite import SqliteDatabase
 from app.database_console.service import ConsoleParts
 from app.engines.base import Engine
 from app.engines.process import ProcessEngine
@@ -45,6 +40,7 @@ from app.federation.bearers import Bearers
 from app.federation.service import FederationParts, forget_used
 from app.idempotency.service import forget_old
 from app.identity.service import KnownKeys, ping
+from app.installation import make_data_dir, node_name, open_database
 from app.integrations.service import IntegrationParts
 from app.language_servers.service import LanguageServerParts
 from app.limits.leases import forget_old_windows
@@ -84,32 +80,6 @@ from resolvers.product import Product
 log = structlog.get_logger(__name__)
 HOUSEKEEPING_SECONDS = 3600.0
 GC_THRESHOLDS = (20_000, 20, 50)
-
-
-async def open_database(settings: Settings) -> Database:
-    """The database of these settings, at its newest revision."""
-    if settings.database_url:
-        from app.database.postgres import PostgresDatabase  # imported late: a server on SQLite starts without it
-
-        await migrate_postgres(settings.database_url)
-        return await PostgresDatabase(settings.database_url).open()
-    await migrate_sqlite(settings.sqlite_path)
-    return await SqliteDatabase(settings.sqlite_path).open()
-
-
-def make_data_dir(path: Path) -> Path:
-    """The data directory, readable by its owner only."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
-
-
-def node_name(data_dir: Path) -> str:
-    """This node's own name, the same after a restart: what leases are held under."""
-    file = data_dir / "node"
-    with suppress(FileNotFoundError):
-        return file.read_text().strip()
-    file.write_text(name := new_id("node"))
-    return name
 
 
 class Server:

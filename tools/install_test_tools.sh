@@ -2,6 +2,7 @@
 # Installs what some tests need from the system, where that is ours to do; otherwise says which tests will be skipped.
 set -eu
 cd "$(dirname "$0")/.."
+PATH=$PWD/.venv/bin:$PATH  # also where it is not make that runs this
 
 # Needs rich<14, which the rest of ours does not stand: an environment of its own.
 [ -x build/clairvoyance/bin/clairvoyance ] || {

@@ -13,7 +13,7 @@ from app.database.unit_of_work import UnitOfWork
 from app.identity.models import Plan
 from app.identity.repository import FIRST_ORGANIZATION
 from app.identity.service import found_organization
-from app.main import make_data_dir, open_database
+from app.installation import make_data_dir, open_database
 from app.settings import Settings
 
 REQUESTS_PER_MINUTE = 600_000

@@ -67,7 +67,7 @@ class Http(HttpToolsProtocol):
         #: When the last request was answered the short way; uvicorn has its own timer for the others.
         self._quiet_since = float("inf")
         self._default: tuple[RawHeaders, bytes] = ([], b"")
-        #: What arrived last, and whether a request begins with it: the parser has seen all of those before.
+        #: What has just arrived, and whether a request begins with it: the parser has seen all of those before.
         self._data, self._begins, self._between = b"", True, True
         #: The head of the last request where it was answered the short way.
         self._known: RequestHead | None = None
@@ -91,6 +91,7 @@ class Http(HttpToolsProtocol):
             return
         self._known, self._data, self._begins, self._may = None, data, begins, True
         super().data_received(data)
+        self._data = b""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

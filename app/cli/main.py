@@ -89,8 +89,9 @@ def serve(
     """
     gc.disable()  # a fifth of a second of the start; the server switches it on again once it is there
     from app.cli import serving
+    from app.cli.settings import read_settings
 
-    settings = serving.read_settings(host=host, port=port, data_dir=data_dir, production=production)
+    settings = read_settings(host=host, port=port, data_dir=data_dir, production=production)
     serving.serve(settings, demo=demo)
 
 
@@ -115,9 +116,10 @@ def init(
     Example:
       soundstage init --name Studio --json
     """
-    from app.cli import founding, serving
+    from app.cli import founding
+    from app.cli.settings import read_settings
 
-    settings = serving.read_settings(data_dir=data_dir)
+    settings = read_settings(data_dir=data_dir)
     founding.init(settings, name=name, email=email, plan=plan, as_json=json)
 
 
@@ -136,9 +138,10 @@ def password(
     Example:
       soundstage password owner@example.com
     """
-    from app.cli import people, serving
+    from app.cli import people
+    from app.cli.settings import read_settings
 
-    people.set_password(serving.read_settings(data_dir=data_dir), email)
+    people.set_password(read_settings(data_dir=data_dir), email)
 
 
 @app.command()

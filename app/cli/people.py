@@ -11,7 +11,7 @@ from app.cli.exits import CliError
 from app.core.clock import now
 from app.core.errors import SoundstageError
 from app.database.unit_of_work import UnitOfWork
-from app.main import open_database
+from app.installation import open_database
 from app.settings import Settings
 from app.sign_in import passwords, repository
 from app.sign_in.service import set_password as write_password

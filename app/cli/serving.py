@@ -10,17 +10,17 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import uvloop
-from pydantic import ValidationError
 
 from app.cli.data_lock import server_lock
 from app.cli.exits import CliError, Exit
 from app.cli.http_server import HttpServer, listen, url_of
 from app.cli.where import server_file, write_private
 from app.core.errors import SoundstageError
-from app.main import Server, make_data_dir
+from app.installation import make_data_dir
+from app.main import Server
 from app.observability import logging
 from app.settings import Settings
 
@@ -29,17 +29,6 @@ if TYPE_CHECKING:
 
 #: Seconds that the parts have to end once no request runs any more.
 CLOSING = 2.0
-
-
-def read_settings(**given: Any) -> Settings:
-    """The settings: what was given, then `SOUNDSTAGE_…`, then the defaults; raises `CliError`."""
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        message = f"The setting {name} (SOUNDSTAGE_{name.upper()}) is not valid: {first['msg']}."
-        raise CliError(message, exit_code=Exit.USAGE) from None
 
 
 def serve(settings: Settings, *, demo: bool) -> None:

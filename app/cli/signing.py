@@ -9,12 +9,12 @@ from typing import Any
 
 from app.cli import output
 from app.cli.exits import CliError, Exit, this_command
-from app.cli.serving import read_settings
+from app.cli.settings import read_settings
 from app.core.clock import rfc3339
 from app.core.errors import NotFound, SoundstageError
 from app.core.vault import Vault
 from app.database.unit_of_work import UnitOfWork
-from app.main import open_database
+from app.installation import open_database
 from app.settings import Settings
 from app.tokens.jwk import Family
 from app.tokens.models import SigningKey

@@ -131,18 +131,12 @@ class Incoming:
         return self._body
 
     async def _read(self) -> bytes:
-        declared = self.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self.limit:
-            raise too_large(self.limit)
-        parts, size = [], 0
+        receive, parts = limited(self._receive, self.headers, self.limit), []
         while True:
-            message = await self._receive()
+            message = await receive()
             if message["type"] != "http.request":
                 raise InvalidRequest("The request ended before its body was complete.")
             parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self.limit:
-                raise too_large(self.limit)
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -164,6 +158,23 @@ class Incoming:
             return {"type": "http.request", "body": first, "more_body": False}
 
         return receive
+
+
+def limited(receive: Receive, headers: Headers, limit: int) -> Receive:
+    """Raises `PayloadTooLarge` to whoever reads a body beyond the limit."""
+    declared, seen = headers.get("content-length", ""), 0
+
+    async def read() -> Message:
+        nonlocal seen
+        if declared.isdigit() and int(declared) > limit:
+            raise too_large(limit)
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise too_large(limit)
+        return message
+
+    return read
 
 
 async def left(receive: Receive) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.core.ids import new_id
 from app.observability.draining import drained
-from app.observability.exchange import Answer, App, Headers, Incoming, Message, Receive, Scope, Send, too_large
+from app.observability.exchange import Answer, App, Headers, Incoming, Message, Receive, Scope, Send, limited
 from app.observability.logging import REQUEST, request_log
 from app.observability.metrics import Metrics
 
@@ -87,7 +87,7 @@ class Requests:
                 await self._timed(scope, receive, send, "WS")
             return
         bounded = scope["path"].startswith(self.streamed)
-        received = receive if bounded else limited(receive, scope, self.body_limit)
+        received = receive if bounded else limited(receive, Headers(scope["headers"]), self.body_limit)
         await self._timed(scope, received, send, _method(scope))
 
     async def _timed(self, scope: Scope, receive: Receive, send: Send, method: str) -> None:
@@ -146,21 +146,3 @@ def _identify(message: Message, request_id: str) -> None:
     headers = message.setdefault("headers", [])
     if not any(name.lower() == b"x-request-id" for name, _ in headers):
         message["headers"] = [*headers, (b"x-request-id", request_id.encode())]
-
-
-def limited(receive: Receive, scope: Scope, limit: int) -> Receive:
-    """Raises `PayloadTooLarge` to whoever reads a body beyond the limit."""
-    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-    seen = 0
-
-    async def read() -> Message:
-        nonlocal seen
-        if declared.isdigit() and int(declared) > limit:
-            raise too_large(limit)
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit:
-            raise too_large(limit)
-        return message
-
-    return read

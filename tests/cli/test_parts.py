@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +33,17 @@ def test_the_documents_are_valid(path: Path) -> None:
     from graphql import parse, validate
 
     assert validate(build_schema()._schema, parse(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["signing", "founding", "people", "environments", "audit_logs", "stopping", "blueprint", "printing"],
+)
+def test_a_command_does_not_load_the_server(module: str) -> None:
+    program = f"import sys, app.cli.{module}; print(*{{'app.main', 'strawberry', 'starlette'}} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.split() == []
 
 
 def test_a_document_is_found_by_its_operation() -> None:
