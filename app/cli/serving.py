@@ -19,6 +19,7 @@ from app.cli.exits import CliError, Exit
 from app.cli.http_server import HttpServer, listen, url_of
 from app.cli.where import server_file, write_private
 from app.core.errors import SoundstageError
+from app.core.huge_pages import collapse_heap
 from app.installation import make_data_dir
 from app.main import Server
 from app.observability import logging
@@ -82,6 +83,7 @@ async def _serve(settings: Settings, listener: socket.socket, demo: bool) -> Non
 
     def ready() -> None:
         write_private(server_file(settings.data_dir), {"pid": os.getpid(), "url": url})
+        loop.run_in_executor(None, collapse_heap)  # ends by itself, in some tenths of a second
         if shown is not None:
             shown.begin()
         else:

@@ -13,6 +13,7 @@ from strawberry.types import Info
 
 from app.cli.http_server import HttpServer, listen
 from app.core.actor import Kind, Scope
+from app.core.huge_pages import collapse_heap
 from app.database.statements import adding, change
 from app.database.unit_of_work import UnitOfWork
 from app.identity.models import Plan
@@ -80,6 +81,7 @@ async def serve(folder: Path, port: int) -> None:
         documents=DOCUMENTS,
     )
     collect_rarely()
+    collapse_heap()  # as `serve` does it
     http = HttpServer(app, lambda: None, message_limit=settings.body_limit)
     await http.serve(sockets=[listen("127.0.0.1", port)])
 
