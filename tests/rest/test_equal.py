@@ -76,9 +76,11 @@ async def test_a_route_gives_what_its_operation_gives(shared: Served, name: str)
     for client in {one, other} if "sealed" in ROUTE_SAMPLES[name].needs else ():
         await sealed(client)
 
-    body = (await request(one, name, for_rest)).json()
-    by_rest = payload(name, body)
-    by_graphql = await _by_graphql(await caller(other, ROUTE_SAMPLES[name]), name, _variables(name, for_graphql))
+    for _ in range(1 if OPERATIONS[name].is_mutation else 5):  # the sealer, too, changes what is read
+        by_rest = payload(name, (await request(one, name, for_rest)).json())
+        by_graphql = await _by_graphql(await caller(other, ROUTE_SAMPLES[name]), name, _variables(name, for_graphql))
+        if _plain(by_rest) == _plain(by_graphql):
+            break
 
     assert by_rest not in (None, [], {})
     assert _plain(by_rest) == _plain(by_graphql)

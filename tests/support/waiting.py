@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def until(look: Callable[[], Awaitable[T]], seconds: float = 10.0) -> T:
+async def until(look: Callable[[], Awaitable[T]], seconds: float = 30.0) -> T:
     """The first true answer; fails when there is none in time."""
     deadline = time.monotonic() + seconds
     while True:
@@ -21,7 +21,7 @@ async def until(look: Callable[[], Awaitable[T]], seconds: float = 10.0) -> T:
         await asyncio.sleep(0.005)
 
 
-def soon(look: Callable[[], T], seconds: float = 10.0) -> T:
+def soon(look: Callable[[], T], seconds: float = 30.0) -> T:
     """The same where no event loop runs."""
     deadline = time.monotonic() + seconds
     while True:
